@@ -1,0 +1,1 @@
+//! From facts of steps to events of runs.
