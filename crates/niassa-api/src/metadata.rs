@@ -1,0 +1,6 @@
+//! Metadata objects: what runs and files descend from.
+
+pub mod experiments;
+pub mod objects;
+pub mod samples;
+pub mod studies;
