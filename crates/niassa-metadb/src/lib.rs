@@ -1,1 +1,26 @@
-//! Placeholder.
+//! The MetaDB: migrations and every line of SQL, on SQLite and PostgreSQL, with one text for both.
+//!
+//! A collection is a module, named as on every other floor; each adds its functions to [`MetaDb`].
+//! Every function that reads or writes on somebody's behalf takes an [`Access`] or an account, and
+//! the check is part of the statement. Columns are whole numbers and text, nothing else; arrays
+//! travel as one JSON text through `json_each($1)`. The crate decides nothing: what follows from a
+//! fact or a request is `niassa-model`'s business.
+
+#[macro_use]
+mod statement;
+
+pub mod access;
+mod dialect;
+pub mod error;
+pub mod location;
+mod pool;
+
+pub use access::Access;
+pub use error::{MetaDbError, Result};
+pub use location::Location;
+pub use pool::MetaDb;
+
+#[cfg(test)]
+mod catalogue;
+#[cfg(test)]
+mod testing;

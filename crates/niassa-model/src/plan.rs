@@ -116,13 +116,8 @@ fn is_hundred(percent: &u32) -> bool {
 
 impl RetryPolicy {
     /// Never a further attempt without a person: what a step has that says nothing.
-    pub const NEVER: Self = Self {
-        max: 0,
-        on: Vec::new(),
-        memory_percent: 100,
-        time_percent: 100,
-        backoff_seconds: 0,
-    };
+    pub const NEVER: Self =
+        Self { max: 0, on: Vec::new(), memory_percent: 100, time_percent: 100, backoff_seconds: 0 };
 
     /// Tells whether the policy never allows a further attempt.
     pub fn is_never(&self) -> bool {

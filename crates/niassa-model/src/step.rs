@@ -382,8 +382,14 @@ mod tests {
 
     #[test]
     fn keys_have_one_spelling() {
-        for text in ["nia-1-abcdefghij-s0-a0", "nia-01-abcdefghij-s0-a1", "nia-1-abcdefghij-s+1-a1",
-            "nia-1-abcdefghij-s0-a1-", "nia-1-abcdefghi-s0-a1", "nia-1-ABCDEFGHIJ-s0-a1"] {
+        for text in [
+            "nia-1-abcdefghij-s0-a0",
+            "nia-01-abcdefghij-s0-a1",
+            "nia-1-abcdefghij-s+1-a1",
+            "nia-1-abcdefghij-s0-a1-",
+            "nia-1-abcdefghi-s0-a1",
+            "nia-1-ABCDEFGHIJ-s0-a1",
+        ] {
             assert!(text.parse::<AttemptKey>().is_err(), "{text}");
         }
     }

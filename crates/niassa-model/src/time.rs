@@ -49,7 +49,10 @@ mod tests {
 
     #[test]
     fn prints_as_rfc_3339() {
-        assert_eq!(Timestamp::from_micros(1_800_000_000_123_456).to_string(), "2027-01-15T08:00:00Z");
+        assert_eq!(
+            Timestamp::from_micros(1_800_000_000_123_456).to_string(),
+            "2027-01-15T08:00:00Z"
+        );
         assert_eq!(Timestamp::from_micros(-1).to_string(), "1969-12-31T23:59:59Z");
     }
 }

@@ -199,8 +199,14 @@ mod tests {
 
     /// The table of the design, row by row, in the order of [`RunEvent::ALL`].
     const TABLE: [(RunStatus, [&str; 7]); 8] = [
-        (RunStatus::Submitted, ["pending", "running", "completed", "failed", "submitted_cancel", "-", "-"]),
-        (RunStatus::SubmittedRetry, ["pending", "running", "completed", "failed", "submitted_cancel", "-", "-"]),
+        (
+            RunStatus::Submitted,
+            ["pending", "running", "completed", "failed", "submitted_cancel", "-", "-"],
+        ),
+        (
+            RunStatus::SubmittedRetry,
+            ["pending", "running", "completed", "failed", "submitted_cancel", "-", "-"],
+        ),
         (RunStatus::Pending, ["-", "running", "completed", "failed", "submitted_cancel", "-", "-"]),
         (RunStatus::Running, ["-", "-", "completed", "failed", "submitted_cancel", "-", "-"]),
         (RunStatus::SubmittedCancel, ["-", "-", "completed", "failed", "-", "cancelled", "-"]),

@@ -1,0 +1,293 @@
+-- The MetaDB, first version.
+--
+-- The PostgreSQL file says the same in its dialect; a test holds the two together. Columns are whole numbers and text only: times are
+-- microseconds since 1970 by the database's clock, digests are hexadecimal, JSON is text. Nothing is ever deleted but reader rights and old
+-- idempotency keys.
+
+-- Accounts of the Web Service. They are not objects and take no accession.
+create table account (
+    id integer primary key autoincrement,         -- the account's own number
+    email text not null unique,                   -- what it signs in with, in lower case
+    role text not null,                           -- member | administrator
+    password_hash text not null,                  -- argon2id, in PHC form
+    disabled_at integer,                          -- when it was shut; null while it can sign in
+    created_at integer not null                   -- when it was made
+) strict;
+
+-- Tokens: a narrower way to sign in than a password.
+create table token (
+    id integer primary key autoincrement,         -- the token's own number
+    account integer not null references account (id), -- whose it is
+    label text,                                   -- what it is for, in the owner's words
+    scopes text not null,                         -- JSON array of scopes: read, schedule, launch:HOST, admin
+    secret_sha256 text not null unique,           -- digest of the secret; the secret itself is nowhere
+    created_at integer not null,                  -- when it was made
+    expires_at integer not null,                  -- when it stops being good
+    revoked_at integer                            -- when it was revoked, if it was
+) strict;
+
+-- The registry of accessions: one sequence for objects of every kind.
+create table object (
+    swid integer primary key autoincrement,       -- the accession, never dealt out twice
+    kind text not null,                           -- study, experiment, sample, workflow, workflow_run, processing, file, ...
+    owner integer not null references account (id), -- who made it
+    anchor integer,                               -- the run whose studies a processing or an output shares; null: its own
+    created_at integer not null                   -- when it was made
+) strict;
+
+-- Which studies an object belongs to, inherited from what it descends from. Sharing a study shares these.
+create table object_study (
+    object integer not null references object (swid), -- the object
+    study integer not null references object (swid),  -- a study above it
+    primary key (object, study)
+) strict;
+
+-- Studies: the root of metadata and the unit of sharing.
+create table study (
+    swid integer primary key references object (swid), -- its accession
+    title text not null,                          -- its title
+    description text not null,                    -- what it is about
+    accession text,                               -- its accession at another archive
+    center_name text,                             -- the centre's name
+    center_project_name text,                     -- the centre's name of the project
+    study_type text                               -- its type, in Niassa's words
+) strict;
+
+-- Accounts that may read a study and everything below it.
+create table study_reader (
+    study integer not null references study (swid),    -- the study
+    account integer not null references account (id),  -- who may read it
+    granted_by integer not null references account (id), -- who allowed it
+    granted_at integer not null,                  -- when
+    primary key (study, account)
+) strict;
+
+-- Experiments within studies.
+create table experiment (
+    swid integer primary key references object (swid), -- its accession
+    study integer not null references study (swid), -- its study
+    title text not null,                          -- its title
+    description text not null,                    -- what it is about
+    platform_id integer                           -- the number of the sequencing platform
+) strict;
+
+-- Samples of experiments, and samples made of samples.
+create table sample (
+    swid integer primary key references object (swid), -- its accession
+    experiment integer not null references experiment (swid), -- its experiment
+    parent integer references sample (swid),      -- the sample it was made of
+    title text not null,                          -- its title
+    description text not null,                    -- what it is
+    organism_id integer                           -- the number of the organism
+) strict;
+
+-- Archives of bundles, by content. The archive itself lies on the service's disk.
+create table bundle (
+    sha256 text primary key,                      -- digest of the archive
+    size integer not null,                        -- bytes of the archive
+    manifest text not null,                       -- its workflow.yaml
+    config text not null,                         -- its config/*.ini: JSON array of [name, text]
+    stored_at integer not null                    -- when it was stored
+) strict;
+
+-- Who may add versions to a workflow's name: the first who installed it.
+create table workflow_name (
+    name text primary key,                        -- the workflow's name
+    owner integer not null references account (id) -- its owner
+) strict;
+
+-- Workflows: one name and version. What a version is never changes.
+create table workflow (
+    swid integer primary key references object (swid), -- its accession
+    name text not null references workflow_name (name), -- its name
+    version text not null,                        -- its version
+    description text not null,                    -- what it does
+    bundle_sha256 text references bundle (sha256), -- its archive; null for runs that happen elsewhere
+    state text not null,                          -- installed | development | retired | external
+    unique (name, version)
+) strict;
+
+-- Workflow runs.
+create table run (
+    swid integer primary key references object (swid), -- its accession
+    tag text not null unique,                     -- ten random characters, never dealt out again, even after a restore
+    owner integer not null references account (id), -- on whose behalf everything happens
+    workflow integer not null references workflow (swid), -- what is run
+    host text not null,                           -- the label of the launchers that may launch it
+    engine text,                                  -- the engine demanded: local | slurm | sge; null leaves it to the launcher
+    options text not null,                        -- JSON: queue, project, qos
+    status text not null,                         -- one of the eight words
+    cancel_requested_at integer,                  -- desire: when a person asked to cancel, since the last retry
+    cancel_requested_by text,                     -- desire: the account that asked
+    note text,                                    -- what people should know now
+    failure text,                                 -- why it could not be planned, when it could not
+    place_key text,                               -- where its evidence lies, as one text to compare
+    place text,                                   -- the same as JSON
+    directory text,                               -- the run directory's absolute path
+    launched_on text,                             -- the machine of the launcher that placed it
+    plan_sha256 text,                             -- digest of plan.json
+    claim_holder text,                            -- who holds it, or held it last
+    claim_epoch integer not null,                 -- rises at each claim; 0: never claimed
+    claim_until integer not null,                 -- when the claim lapses; 0: given back
+    claims_without_record integer not null,       -- claims in a row that ended without a record
+    offered_after integer not null,               -- not offered to launchers before this time
+    steps_total integer not null,                 -- steps of the plan; 0 before it is planned
+    steps_pending integer not null,               -- of these: not started
+    steps_running integer not null,               -- of these: running
+    steps_success integer not null,               -- of these: ended with success
+    steps_failed integer not null,                -- of these: ended otherwise
+    steps_skipped integer not null,               -- of these: behind one without success
+    steps_cancelled integer not null,             -- of these: cancelled
+    steps_lost integer not null,                  -- of these: without a known result
+    needs_action integer not null,                -- 1: the holder of a claim has something to do
+    rescheduled_from integer references run (swid), -- the run it was rescheduled from
+    created_at integer not null,                  -- when it was accepted
+    updated_at integer not null,                  -- when its status last changed
+    seen_at integer                               -- when anything was last heard of it
+) strict;
+
+-- Launchers look for runs by status and label; lists and propagators by owner.
+create index run_waiting on run (status, host, swid);
+create index run_owner on run (owner, swid);
+create index run_workflow on run (workflow, swid);
+create index run_place on run (place_key, status);
+
+-- The values of a run, apart from the row that lists read.
+create table run_values (
+    run integer primary key references run (swid), -- the run
+    resolved text not null,                       -- JSON: values as resolved when it was scheduled
+    sources text not null                         -- JSON: what was asked, as it was sent, for rescheduling
+) strict;
+
+-- What a run descends from.
+create table run_parent (
+    run integer not null references run (swid),   -- the run
+    parent integer not null references object (swid), -- an object of any kind but workflow
+    primary key (run, parent)
+) strict;
+create index run_parent_parent on run_parent (parent);
+
+-- Files a run was given, for provenance.
+create table run_input_file (
+    run integer not null references run (swid),   -- the run
+    file integer not null references object (swid), -- the file
+    primary key (run, file)
+) strict;
+
+-- IUS and lanes a run is linked to.
+create table run_link (
+    run integer not null references run (swid),   -- the run
+    object integer not null references object (swid), -- the IUS or lane
+    primary key (run, object)
+) strict;
+
+-- The log of all runs: every event, whether it changed the status or not.
+create table run_event (
+    sequence integer primary key autoincrement,   -- rises over all runs
+    run integer not null references run (swid),   -- the run
+    at integer not null,                          -- when it was recorded
+    event text not null,                          -- an event of the status machine, or note
+    from_status text,                             -- the status before
+    to_status text,                               -- the status after; the same where nothing changed
+    account text not null,                        -- on whose behalf
+    detail text                                   -- why, and the evidence
+) strict;
+create index run_event_run on run_event (run, sequence);
+
+-- Requests to try a run again.
+create table retry_request (
+    run integer not null references run (swid),   -- the run
+    id text not null,                             -- random, drawn by who asks
+    requested_at integer not null,                -- when it was asked
+    requested_by text not null,                   -- the account that asked
+    answered_at integer,                          -- when its attempts were recorded; null: not yet
+    primary key (run, id)
+) strict;
+
+-- Steps of plans; each is a processing of provenance.
+create table step (
+    run integer not null references run (swid),   -- the run
+    idx integer not null,                         -- its place in the plan, from 0
+    swid integer not null unique references object (swid), -- its processing accession
+    name text not null,                           -- its name in the manifest
+    element integer,                              -- which element of a foreach it is
+    after_steps text not null,                    -- JSON array of indexes it waits for
+    threads integer not null,                     -- threads asked for
+    memory_bytes integer,                         -- memory asked for
+    seconds integer,                              -- time asked for
+    retry text not null,                          -- JSON: the policy for further attempts
+    attempt integer not null,                     -- the number of its last attempt; 0: none was ever made
+    status text not null,                         -- of its last attempt, or a verdict
+    reason text,                                  -- why, unless it succeeded
+    primary key (run, idx)
+) strict;
+
+-- Attempts: one permission to start one step once.
+create table attempt (
+    run integer not null,                         -- the run
+    idx integer not null,                         -- the step
+    number integer not null,                      -- counted from 1 per step
+    status text not null,                         -- pending, running, or how it ended
+    reason text,                                  -- why, unless it succeeded
+    exit_code integer,                            -- of the command, where it exited
+    signal integer,                               -- that ended it, where one did
+    cause text not null,                          -- first | policy | retry:<id>
+    threads integer not null,                     -- threads it may use
+    memory_bytes integer,                         -- memory it may use
+    seconds integer,                              -- time it may use
+    engine_id text,                               -- the engine's id, where it differs from the key
+    machine text,                                 -- where it ran
+    started_at integer,                           -- when it started, by its machine's clock
+    ended_at integer,                             -- when it ended, by its machine's clock
+    cpu_micros integer,                           -- processor time used
+    peak_memory_bytes integer,                    -- peak memory of its largest process
+    primary key (run, idx, number),
+    foreign key (run, idx) references step (run, idx)
+) strict;
+
+-- The ends of streams that hold anything.
+create table attempt_log (
+    run integer not null,                         -- the run
+    idx integer not null,                         -- the step
+    number integer not null,                      -- the attempt
+    stream text not null,                         -- stdout | stderr
+    path text not null,                           -- the whole file, on the machine of the attempt
+    size integer not null,                        -- its bytes
+    tail text not null,                           -- its last 64 KiB at most
+    primary key (run, idx, number, stream),
+    foreign key (run, idx, number) references attempt (run, idx, number)
+) strict;
+
+-- Files of provenance.
+create table file (
+    swid integer primary key references object (swid), -- its accession
+    path text not null,                           -- where it lies
+    meta_type text not null,                      -- its type
+    size integer,                                 -- its bytes, where known
+    sha256 text,                                  -- where known
+    md5 text,                                     -- where known
+    processing integer references step (swid)     -- the step that made it, where one of ours did
+) strict;
+create index file_processing on file (processing);
+create index file_path on file (path);
+
+-- What a file that was recorded by hand descends from.
+create table file_parent (
+    file integer not null references file (swid), -- the file
+    parent integer not null references object (swid), -- what it descends from
+    primary key (file, parent)
+) strict;
+
+-- Answers to requests that create, so that asking twice creates once.
+create table idempotency (
+    account integer not null references account (id), -- who asked
+    key text not null,                            -- the Idempotency-Key
+    request_sha256 text not null,                 -- digest of what was asked
+    answer text not null,                         -- JSON: what was answered
+    created_at integer not null,                  -- when; kept for a day
+    primary key (account, key)
+) strict;
+create index idempotency_created on idempotency (created_at);
+
+-- The database's own time, under one name on both databases.
+create view clock as select cast(unixepoch('subsec') * 1000000 as integer) as now;

@@ -1,0 +1,74 @@
+//! The few things in which the two databases differ.
+
+use sqlx::AnyConnection;
+use sqlx::migrate::Migrator;
+
+use crate::location::Location;
+
+/// Which database this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// One file, one writer.
+    Sqlite,
+    /// A server with many writers.
+    Postgres,
+}
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// `synchronous=FULL`: what was answered survives a power cut. A reader waits at most 10 s for
+/// recovery or a checkpoint; writers never wait for each other, there is one connection that writes.
+const SQLITE_PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = full; \
+    pragma foreign_keys = on; pragma busy_timeout = 10000; pragma temp_store = memory; \
+    pragma cache_size = -8000;";
+
+impl Dialect {
+    pub(crate) fn of(location: &Location) -> Self {
+        match location {
+            Location::Sqlite(_) => Self::Sqlite,
+            Location::Postgres { .. } => Self::Postgres,
+        }
+    }
+
+    /// How many connections may write at once. SQLite has one write lock; sixteen connections that
+    /// fight for it starve each other for seconds (measured).
+    pub(crate) fn writers(self) -> u32 {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 8,
+        }
+    }
+
+    /// How many connections read.
+    pub(crate) fn readers(self) -> u32 {
+        match self {
+            Self::Sqlite => 4,
+            Self::Postgres => 8,
+        }
+    }
+
+    /// How a transaction that writes begins. SQLite must take the lock at once: a transaction that
+    /// reads first cannot be upgraded while another one writes.
+    pub(crate) fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "begin immediate",
+            Self::Postgres => "begin",
+        }
+    }
+
+    pub(crate) fn migrator(self) -> &'static Migrator {
+        match self {
+            Self::Sqlite => &SQLITE,
+            Self::Postgres => &POSTGRES,
+        }
+    }
+
+    /// Sets up a fresh connection.
+    pub(crate) async fn prepare(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite => sqlx::raw_sql(SQLITE_PRAGMAS).execute(connection).await.map(|_| ()),
+            Self::Postgres => Ok(()),
+        }
+    }
+}
