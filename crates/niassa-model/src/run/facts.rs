@@ -3,11 +3,13 @@
 //! Facts of an attempt only rise, from pending to running to one final word; whatever comes later
 //! or twice changes nothing. The service alone makes events of a run from them, here.
 
+use std::collections::BTreeSet;
+
 use crate::limits::LOST_ATTEMPTS;
 use crate::plan::RetryPolicy;
 use crate::resources::Resources;
 use crate::run::RunEvent;
-use crate::step::{StepReason, StepStatus};
+use crate::step::{StepIndex, StepReason, StepStatus};
 
 /// What to do with a fact, given what is known of the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +166,44 @@ pub enum Outlook {
     FurtherAttempts,
 }
 
+/// A step without success, as far as its further attempts are concerned.
+#[derive(Debug, Clone)]
+pub struct UnsuccessfulStep<'step> {
+    /// The step.
+    pub index: StepIndex,
+    /// What it waits for.
+    pub after: &'step [StepIndex],
+    /// When it is tried again without a person.
+    pub policy: &'step RetryPolicy,
+    /// What it asks for.
+    pub asked: Resources,
+    /// Its attempts, oldest first, all ended.
+    pub attempts: &'step [EndedAttempt],
+    /// Why it ended, from its last attempt or from a verdict.
+    pub reason: Option<StepReason>,
+}
+
+/// Tells whether one of these steps may still get an attempt without a person: by its policy, or
+/// because it was skipped and every step before it has a future again.
+///
+/// Takes the final steps without success, in the order of the plan.
+pub fn outlook<'step>(steps: impl IntoIterator<Item = UnsuccessfulStep<'step>>) -> Outlook {
+    let mut over = BTreeSet::new();
+    for step in steps {
+        if step.after.iter().any(|parent| over.contains(parent)) {
+            over.insert(step.index);
+            continue;
+        }
+        let follows_its_parents = step.reason == Some(StepReason::ParentFailed);
+        if follows_its_parents || further_attempt(step.policy, step.asked, step.attempts).is_some()
+        {
+            return Outlook::FurtherAttempts;
+        }
+        over.insert(step.index);
+    }
+    Outlook::Settled
+}
+
 /// What is to be made of a run after facts were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assessment {
@@ -273,6 +313,31 @@ mod tests {
         assert!(further_attempt(&policy(1), asked, &attempts).is_some());
         let only_memory = RetryPolicy { on: vec![StepReason::OutOfMemory], ..policy(3) };
         assert_eq!(further_attempt(&only_memory, asked, &attempts), None);
+    }
+
+    #[test]
+    fn a_skipped_step_is_settled_only_behind_a_settled_failure() {
+        let (never, once) = (policy(0), policy(1));
+        let failure = [ended(StepReason::ExitCode)];
+        let failed = |policy| UnsuccessfulStep {
+            index: StepIndex(0),
+            after: &[],
+            policy,
+            asked: Resources::default(),
+            attempts: &failure,
+            reason: Some(StepReason::ExitCode),
+        };
+        let skipped = UnsuccessfulStep {
+            index: StepIndex(1),
+            after: &[StepIndex(0)],
+            policy: &never,
+            asked: Resources::default(),
+            attempts: &[],
+            reason: Some(StepReason::ParentFailed),
+        };
+        assert_eq!(outlook([failed(&never), skipped.clone()]), Outlook::Settled);
+        assert_eq!(outlook([failed(&once), skipped.clone()]), Outlook::FurtherAttempts);
+        assert_eq!(outlook([skipped]), Outlook::FurtherAttempts, "its parent has succeeded since");
     }
 
     #[test]
