@@ -94,11 +94,17 @@ pub fn fill(route: &str, value: impl std::fmt::Display) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {
             filled.push(char::from(byte));
         } else {
-            filled.push_str(&format!("%{byte:02X}"));
+            filled.push('%');
+            filled.extend(hex_digits(byte));
         }
     }
     filled.push_str(&route[close + 1..]);
     filled
+}
+
+fn hex_digits(byte: u8) -> [char; 2] {
+    let digit = |nibble: u8| char::from(b"0123456789ABCDEF"[usize::from(nibble)]);
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long a claim on a run lasts when `service.toml` says nothing else.
-pub const LEASE: Duration = Duration::from_secs(60);
+pub const LEASE: Duration = Duration::from_mins(1);
 /// The lease times that `service.toml` may ask for, in seconds.
 pub const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 /// Runs given to a launcher by one call.
@@ -35,10 +35,10 @@ pub const HOST_LABEL_BYTES: usize = 1_024;
 /// Lost attempts of a step that are repeated without counting against its policy.
 pub const LOST_ATTEMPTS: u32 = 2;
 /// How long the local supervisor stays without a step.
-pub const SUPERVISOR_IDLE: Duration = Duration::from_secs(300);
+pub const SUPERVISOR_IDLE: Duration = Duration::from_mins(5);
 /// Time between SIGTERM and SIGKILL when a step is stopped.
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long a verified password or token is remembered by the service.
-pub const CREDENTIAL_CACHE: Duration = Duration::from_secs(60);
+pub const CREDENTIAL_CACHE: Duration = Duration::from_mins(1);
 /// Longest time a client waits for an answer of the service.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
