@@ -4,8 +4,45 @@ use sqlx::{Column, Executor, SqlSafeStr, Statement, TypeInfo};
 
 use crate::{Location, MetaDb};
 
-/// Every module's statements. A module that declares statements stands here.
-const MODULES: &[(&str, &[(&str, &str)])] = &[("pool", crate::pool::CATALOGUE)];
+/// A module's statements: name and text.
+type Statements = &'static [(&'static str, &'static str)];
+
+/// Every module that declares statements stands here.
+const MODULES: &[(&str, Statements)] = &[
+    ("accounts", crate::accounts::CATALOGUE),
+    ("actions/attempts", crate::actions::attempts::CATALOGUE),
+    ("actions/steps", crate::actions::steps::CATALOGUE),
+    ("bundles", crate::bundles::CATALOGUE),
+    ("claims/candidates", crate::claims::candidates::CATALOGUE),
+    ("claims/details", crate::claims::details::CATALOGUE),
+    ("desires", crate::desires::CATALOGUE),
+    ("events", crate::events::CATALOGUE),
+    ("facts/known", crate::facts::known::CATALOGUE),
+    ("facts/outputs", crate::facts::outputs::CATALOGUE),
+    ("facts/write", crate::facts::write::CATALOGUE),
+    ("files", crate::files::CATALOGUE),
+    ("gauges", crate::gauges::CATALOGUE),
+    ("idempotency", crate::idempotency::CATALOGUE),
+    ("pool", crate::pool::CATALOGUE),
+    ("reports/files", crate::reports::files::CATALOGUE),
+    ("reports/graph", crate::reports::graph::CATALOGUE),
+    ("runs", crate::runs::CATALOGUE),
+    ("runs/asked", crate::runs::asked::CATALOGUE),
+    ("runs/list", crate::runs::list::CATALOGUE),
+    ("schedule/check", crate::schedule::check::CATALOGUE),
+    ("schedule/insert", crate::schedule::insert::CATALOGUE),
+    ("steps", crate::steps::CATALOGUE),
+    ("steps/logs", crate::steps::logs::CATALOGUE),
+    ("tokens", crate::tokens::CATALOGUE),
+    ("run_state", crate::run_state::CATALOGUE),
+    ("run_state/assess", crate::run_state::assess::CATALOGUE),
+    ("workflows", crate::workflows::CATALOGUE),
+    ("metadata/experiments", crate::metadata::experiments::CATALOGUE),
+    ("metadata/imports", crate::metadata::imports::CATALOGUE),
+    ("metadata/objects", crate::metadata::objects::CATALOGUE),
+    ("metadata/samples", crate::metadata::samples::CATALOGUE),
+    ("metadata/studies", crate::metadata::studies::CATALOGUE),
+];
 
 /// The types a parameter or a column may have; `NULL` is what SQLite says of an expression.
 const TYPES: &[&str] = &["BIGINT", "INTEGER", "TEXT", "NULL"];

@@ -57,6 +57,27 @@ impl Dialect {
         }
     }
 
+    /// A statement that makes writers of the log of runs wait for each other until the end of their
+    /// transactions, so that entries become visible in the order of their numbers. Readers never
+    /// wait. SQLite has one writer anyway.
+    ///
+    /// An advisory lock, because a lock on the table itself would stand in the way of vacuum.
+    pub(crate) fn log_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("select cast(pg_advisory_xact_lock(1853448563) as text)"),
+        }
+    }
+
+    /// Looks whether the database is whole; the first column of each row says what is not, or `ok`.
+    /// A server looks after itself.
+    pub(crate) fn check(self) -> &'static str {
+        match self {
+            Self::Sqlite => "pragma quick_check",
+            Self::Postgres => "select 'ok'",
+        }
+    }
+
     pub(crate) fn migrator(self) -> &'static Migrator {
         match self {
             Self::Sqlite => &SQLITE,

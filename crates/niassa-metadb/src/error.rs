@@ -77,6 +77,22 @@ impl MetaDbError {
         matches!(source.code().as_deref(), Some("40001" | "40P01" | "5" | "6" | "261" | "517"))
     }
 
+    /// Tells whether the database cannot be had now: its server is away, or all connections are busy.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::WriterStopped(_) => true,
+            Self::Query { source, .. } | Self::Open { source, .. } => matches!(
+                source,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
+            ),
+            Self::NotALocation(_)
+            | Self::PasswordFile { .. }
+            | Self::PasswordOpen(_)
+            | Self::Migrate { .. }
+            | Self::Unreadable { .. } => false,
+        }
+    }
+
     /// Tells whether a unique key stood in the way.
     pub fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Query { source: sqlx::Error::Database(source), .. }
@@ -97,6 +113,7 @@ impl<T> During<T> for std::result::Result<T, sqlx::Error> {
 }
 
 /// Reads a word, number or JSON text that only we write.
+#[expect(clippy::needless_pass_by_value, reason = "numbers and references are handed over as they are")]
 pub(crate) fn decode<T, E>(
     parsed: std::result::Result<T, E>,
     operation: &'static str,

@@ -10,10 +10,32 @@
 mod statement;
 
 pub mod access;
+pub mod accounts;
+pub mod actions;
+mod bulk;
+pub mod bundles;
+pub mod claims;
+mod creating;
+pub mod desires;
 mod dialect;
 pub mod error;
+pub mod events;
+pub mod facts;
+pub mod files;
+pub mod gauges;
+pub mod idempotency;
 pub mod location;
+pub mod metadata;
 mod pool;
+pub mod reports;
+pub mod runs;
+pub mod schedule;
+mod step_columns;
+pub mod steps;
+pub mod tokens;
+mod run_state;
+pub mod workflows;
+mod writer;
 
 pub use access::Access;
 pub use error::{MetaDbError, Result};

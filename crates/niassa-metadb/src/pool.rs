@@ -101,6 +101,19 @@ impl MetaDb {
         Ok(column::<i64>(&row, 0, "count accounts")? > 0)
     }
 
+    /// Looks whether the database's files are whole.
+    pub async fn check(&self) -> Result<()> {
+        const OPERATION: &str = "check the database";
+        let rows = sqlx::query(self.dialect.check()).fetch_all(&self.read).await.during(OPERATION)?;
+        let words = rows.iter().map(|row| column::<String>(row, 0, OPERATION));
+        let words = words.collect::<Result<Vec<_>>>()?;
+        if words == ["ok"] {
+            return Ok(());
+        }
+        let value = words.join("; ");
+        Err(MetaDbError::Unreadable { operation: OPERATION, value, expected: "whole" })
+    }
+
     /// Closes all connections; SQLite folds its log back into the file.
     pub async fn close(&self) {
         self.read.close().await;
@@ -110,6 +123,11 @@ impl MetaDb {
     /// Begins a transaction that writes.
     pub(crate) async fn begin(&self, operation: &'static str) -> Result<Writing> {
         self.write.begin_with(self.dialect.begin()).await.during(operation)
+    }
+
+    /// Returns which database it is.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// Returns the pool for statements that only read.

@@ -17,10 +17,58 @@ macro_rules! sql {
 ///
 /// `$1` is 1 for an administrator, else 0; `$2` is the caller's account. Statements that use it
 /// bind these two first.
+///
+/// A statement that checks for many callers at once names instead what holds these two in its rows.
 macro_rules! visible {
     () => {
-        "(cast($1 as bigint) = 1 or o.owner = $2 or exists (select 1 from object_study os \
-          join study_reader r on r.study = os.study \
-          where os.object = coalesce(o.anchor, o.swid) and r.account = $2))"
+        visible!("cast($1 as bigint)", "$2")
+    };
+    ($everything:literal, $account:literal) => {
+        concat!(
+            "(",
+            $everything,
+            " = 1 or o.owner = ",
+            $account,
+            " or exists (select 1 from object_study os \
+              join study_reader r on r.study = os.study \
+              where os.object = coalesce(o.anchor, o.swid) and r.account = ",
+            $account,
+            "))"
+        )
+    };
+}
+
+/// The condition under which the caller may see a run `r` whose object is `o`.
+///
+/// `$1` and `$2` are those of `visible!`; `$3` are the labels that narrow the caller, as a JSON
+/// array of arrays, or null.
+macro_rules! visible_run {
+    () => {
+        concat!(
+            visible!(),
+            " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3)))"
+        )
+    };
+}
+
+/// The columns of a run as lists show it, of `run_tables!`.
+macro_rules! run_columns {
+    () => {
+        "r.swid, r.tag, r.status, r.note, r.workflow, w.name as workflow_name, \
+         w.version as workflow_version, r.host, r.engine, r.place, r.directory, r.launched_on, \
+         a.email, r.cancel_requested_at, \
+         (select count(*) from retry_request q where q.run = r.swid and q.answered_at is null) \
+            as unanswered, \
+         r.needs_action, r.steps_total, r.steps_pending, r.steps_running, r.steps_success, \
+         r.steps_failed, r.steps_skipped, r.steps_cancelled, r.steps_lost, r.created_at, \
+         r.updated_at, r.seen_at, r.rescheduled_from"
+    };
+}
+
+/// A run `r` with its object `o`, its workflow `w` and its account `a`.
+macro_rules! run_tables {
+    () => {
+        "run r join object o on o.swid = r.swid join workflow w on w.swid = r.workflow \
+         join account a on a.id = r.owner"
     };
 }

@@ -1,5 +1,7 @@
 //! A MetaDB for tests: a SQLite file of its own, or a database of its own on a real PostgreSQL.
 
+pub(crate) mod launches;
+
 use sqlx::Executor;
 
 use crate::{Location, MetaDb};
@@ -44,3 +46,32 @@ fn skip(test: &str, why: &str) {
         file.write_all(line.as_bytes()).unwrap();
     }
 }
+
+/// Declares tests that run on a fresh MetaDB of both kinds: `on_both! { fn name(metadb: MetaDb) {} }`.
+macro_rules! on_both {
+    ($($(#[$doc:meta])* fn $name:ident($metadb:ident: MetaDb) $body:block)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                $(#[$doc])*
+                async fn check($metadb: MetaDb) $body
+
+                #[tokio::test]
+                async fn on_sqlite() {
+                    let (_folder, metadb) = crate::testing::sqlite().await;
+                    check(metadb).await;
+                }
+
+                #[tokio::test]
+                async fn on_postgres() {
+                    let test = concat!(module_path!(), "::on_postgres");
+                    if let Some(metadb) = crate::testing::postgres(test).await {
+                        check(metadb).await;
+                    }
+                }
+            }
+        )*
+    };
+}
+pub(crate) use on_both;

@@ -1,0 +1,305 @@
+//! Claims: leases of launchers on runs, by the database's clock, with a rising epoch.
+//!
+//! Any number of launchers may claim at once: on PostgreSQL they skip what another one is about to
+//! take, on SQLite they take turns. A claim that ended without a record is offered again later each
+//! time, up to a minute, and behind the others; it is never withheld.
+
+pub(crate) mod candidates;
+pub(crate) mod details;
+
+use std::time::Duration;
+
+use niassa_model::accession::Accession;
+use niassa_model::account::LaunchHosts;
+use niassa_model::host::HostLabel;
+use niassa_model::limits::CLAIM_BACKOFF_SECONDS;
+use niassa_model::place::{EngineKind, Place};
+use niassa_model::run::{RunEvent, RunStatus, RunTag};
+use niassa_model::time::Timestamp;
+
+use crate::error::Result;
+use crate::pool::{Writing, commit, now_in, retrying};
+use crate::run_state::{self, RunState};
+use crate::{Access, MetaDb};
+
+/// Asks for runs to work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Random per process; fenced records must come from the same holder.
+    pub holder: String,
+    /// Which runs.
+    pub want: Want,
+    /// Only these, whatever their label.
+    pub accessions: Option<Vec<Accession>>,
+    /// Only runs of this label. A launcher that names neither gets nothing.
+    pub host: Option<HostLabel>,
+    /// The keys of the places the caller serves; a run that has another place is not offered.
+    pub places: Vec<String>,
+    /// The engines the caller serves; a run that demands another one is not offered.
+    pub engines: Vec<EngineKind>,
+    /// At most so many runs.
+    pub limit: u32,
+    /// How long the claims last.
+    pub lease: Duration,
+}
+
+/// What a claim is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Runs in `submitted` or `submitted_retry`.
+    Launch,
+    /// Active runs that have a place: those that were named, or those that need an action.
+    Act,
+}
+
+/// The runs that were claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// How many runs were waiting for this caller before the call.
+    pub waiting: u64,
+    /// The runs.
+    pub claims: Vec<ClaimedRun>,
+}
+
+/// One claimed run with all that is needed to act on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedRun {
+    /// The run.
+    pub swid: Accession,
+    /// Its tag.
+    pub tag: RunTag,
+    /// The epoch of the claim.
+    pub epoch: i64,
+    /// When the claim lapses.
+    pub until: Timestamp,
+    /// Its status.
+    pub status: RunStatus,
+    /// What people want of it.
+    pub wish: Wish,
+    /// Retry requests that no launcher has answered, oldest first.
+    pub retries: Vec<String>,
+    /// Where it was launched before, if it was.
+    pub place: Option<Place>,
+    /// The plan recorded before, if one was.
+    pub plan_sha256: Option<String>,
+    /// The workflow.
+    pub workflow: Accession,
+    /// The workflow's name.
+    pub workflow_name: String,
+    /// The workflow's version.
+    pub workflow_version: String,
+    /// The SHA-256 of the bundle's archive.
+    pub bundle_sha256: String,
+    /// The values as resolved, as JSON.
+    pub values: String,
+    /// The engine demanded, if one was.
+    pub engine: Option<EngineKind>,
+    /// Options for the scheduler, as JSON.
+    pub options: String,
+    /// The address of the account on whose behalf.
+    pub account: String,
+}
+
+/// What people want of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That it runs to its end.
+    Launch,
+    /// That it stops.
+    Cancel,
+    /// That its steps without success are tried again.
+    Retry,
+}
+
+/// A claim, as its holder knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The run.
+    pub swid: Accession,
+    /// The epoch of the claim.
+    pub epoch: i64,
+}
+
+/// Whether a claim still counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimState {
+    /// It does.
+    Held,
+    /// Its holder must not touch the run any more.
+    Stale,
+}
+
+/// From so many claims without a record on, people are told.
+const CLAIMS_TO_NOTE: i64 = 5;
+
+impl MetaDb {
+    /// Claims runs of the account, for the hosts its token allows.
+    pub async fn claim_runs(
+        &self,
+        access: &Access,
+        hosts: &LaunchHosts,
+        request: &ClaimRequest,
+    ) -> Result<Claimed> {
+        retrying(|| self.claim_once(access, hosts, request)).await
+    }
+
+    async fn claim_once(
+        &self,
+        access: &Access,
+        hosts: &LaunchHosts,
+        request: &ClaimRequest,
+    ) -> Result<Claimed> {
+        const OPERATION: &str = "claim runs";
+        let dialect = self.dialect();
+        let mut transaction = self.begin(OPERATION).await?;
+        let now = now_in(&mut transaction, OPERATION).await?;
+        let search = candidates::Search { access, hosts, request, now };
+        self.cancel_abandoned(&mut transaction, &search, OPERATION).await?;
+        let waiting = search.waiting(&mut transaction, OPERATION).await?;
+        let found = search.claimable(&mut transaction, dialect, OPERATION).await?;
+        let mut runs = run_state::load(&mut transaction, dialect, access, found, OPERATION).await?;
+        for run in &mut runs {
+            take(run, request, now, &access.email);
+        }
+        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        let claims = details::load(&mut transaction, &runs, OPERATION).await?;
+        commit(transaction, OPERATION).await?;
+        Ok(Claimed { waiting: waiting.max(claims.len() as u64), claims })
+    }
+
+    /// Ends runs that were cancelled before a launcher recorded anything of them, and that nobody
+    /// holds now: without a record there was no permission, so nothing of them can run.
+    async fn cancel_abandoned(
+        &self,
+        transaction: &mut Writing,
+        search: &candidates::Search<'_>,
+        operation: &'static str,
+    ) -> Result<()> {
+        let abandoned = search.abandoned_cancels(transaction, operation).await?;
+        if abandoned.is_empty() {
+            return Ok(());
+        }
+        let dialect = self.dialect();
+        let mut runs =
+            run_state::load(transaction, dialect, search.access, abandoned, operation).await?;
+        runs.retain(|run| is_abandoned_cancel(run, search.now));
+        for run in &mut runs {
+            confirm_cancel(run, &search.access.email);
+        }
+        run_state::store(transaction, dialect, search.now, &runs, operation).await
+    }
+
+    /// Makes claims last longer. Answers in the order asked.
+    pub async fn renew_claims(
+        &self,
+        access: &Access,
+        holder: &str,
+        held: &[Held],
+        lease: Duration,
+    ) -> Result<Vec<ClaimState>> {
+        const OPERATION: &str = "renew claims";
+        let renew = |run: &mut RunState, now: i64| run.claim.until = now + micros(lease);
+        retrying(|| self.change_claims(access, holder, held, renew, OPERATION)).await
+    }
+
+    /// Gives claims back. Answers in the order asked.
+    pub async fn release_claims(
+        &self,
+        access: &Access,
+        holder: &str,
+        held: &[Held],
+    ) -> Result<Vec<ClaimState>> {
+        const OPERATION: &str = "release claims";
+        let release = |run: &mut RunState, now: i64| give_back(run, now, &access.email);
+        retrying(|| self.change_claims(access, holder, held, release, OPERATION)).await
+    }
+
+    async fn change_claims(
+        &self,
+        access: &Access,
+        holder: &str,
+        held: &[Held],
+        change: impl Fn(&mut RunState, i64),
+        operation: &'static str,
+    ) -> Result<Vec<ClaimState>> {
+        let dialect = self.dialect();
+        let mut transaction = self.begin(operation).await?;
+        let now = now_in(&mut transaction, operation).await?;
+        let named = held.iter().map(|held| held.swid);
+        let mut runs = run_state::load(&mut transaction, dialect, access, named, operation).await?;
+        runs.retain(|run| held.iter().any(|held| is_held(run, holder, *held)));
+        for run in &mut runs {
+            change(run, now);
+        }
+        run_state::store(&mut transaction, dialect, now, &runs, operation).await?;
+        commit(transaction, operation).await?;
+        let state = |held: &Held| match runs.iter().any(|run| run.swid == held.swid) {
+            true => ClaimState::Held,
+            false => ClaimState::Stale,
+        };
+        Ok(held.iter().map(state).collect())
+    }
+}
+
+/// Tells whether a claim is the one that counts. A claim that lapsed and that nobody took since
+/// still is; one that was given back is not.
+pub(crate) fn is_held(run: &RunState, holder: &str, held: Held) -> bool {
+    run.swid == held.swid
+        && run.claim.until > 0
+        && run.claim.epoch == held.epoch
+        && run.claim.holder.as_deref() == Some(holder)
+}
+
+/// Tells whether a cancelled run was never recorded by a launcher and is held by nobody.
+pub(crate) fn is_abandoned_cancel(run: &RunState, now: i64) -> bool {
+    run.status == RunStatus::SubmittedCancel && run.place.is_none() && run.claim.until <= now
+}
+
+/// Confirms the cancel of a run of which nothing can run.
+pub(crate) fn confirm_cancel(run: &mut RunState, account: &str) {
+    let why = "it was never handed to an engine".to_owned();
+    run.happened(RunEvent::Cancelled, account, Some(why));
+    run.needs_action = false;
+    run.note = None;
+}
+
+fn take(run: &mut RunState, request: &ClaimRequest, now: i64, account: &str) {
+    let claim = &mut run.claim;
+    let before = claim.without_record;
+    claim.holder = Some(request.holder.clone());
+    claim.epoch += 1;
+    claim.until = now + micros(request.lease);
+    claim.without_record = before + 1;
+    claim.offered_after = claim.until + backoff(before);
+    if before >= CLAIMS_TO_NOTE && run.note.is_none() {
+        let note = format!("claimed {before} times without a record; look at its launcher's log");
+        run.noted(&note, account);
+    }
+}
+
+fn give_back(run: &mut RunState, now: i64, account: &str) {
+    run.claim.until = 0;
+    let waits = matches!(run.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
+    if waits && run.claim.without_record > 0 {
+        run.claim.offered_after = now + backoff(run.claim.without_record - 1);
+    } else {
+        run.claim.without_record = 0;
+        run.claim.offered_after = 0;
+    }
+    if is_abandoned_cancel(run, now) {
+        confirm_cancel(run, account);
+    }
+}
+
+/// How long a run is not offered after so many claims without a record, in microseconds.
+fn backoff(without_record: i64) -> i64 {
+    let exponent = u32::try_from(without_record.clamp(0, 16)).unwrap_or(0);
+    2_i64.pow(exponent).min(CLAIM_BACKOFF_SECONDS) * 1_000_000
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Claims on both databases: one holder at a time, fenced, offered again, never withheld.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use niassa_model::account::LaunchHosts;
+use niassa_model::place::EngineKind;
+use niassa_model::run::RunStatus;
+
+use super::{ClaimRequest, ClaimState, Held, Wish};
+use crate::MetaDb;
+use crate::actions::{Done, Word};
+use crate::testing::launches::{Launches, account, act, launch, launched};
+use crate::testing::on_both;
+
+on_both! {
+    /// Of two launchers at the same time each run is offered to one.
+    fn a_run_is_held_by_one(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        for _ in 0..20 {
+            site.schedule("here").await;
+        }
+        let small = |holder: &str| ClaimRequest { limit: 10, ..launch(holder, "here") };
+        let (first, second) = (small("a"), small("b"));
+        let (a, b) = tokio::join!(site.claim(&first), site.claim(&second));
+        let all: HashSet<_> = a.claims.iter().chain(&b.claims).map(|run| run.swid).collect();
+        assert_eq!((a.claims.len(), b.claims.len(), all.len()), (10, 10, 20));
+        assert_eq!(site.claim(&launch("c", "here")).await.claims.len(), 0);
+        assert_eq!(site.claim(&launch("c", "elsewhere")).await.waiting, 0);
+    }
+
+    /// Another account, another label, another engine, another place: nothing.
+    fn only_runs_for_the_caller_are_offered(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let alice = account(&site.metadb, "alice@lab.net").await;
+        let run = site.schedule("here").await;
+        let nothing = site.metadb.claim_runs(&alice, &LaunchHosts::Any, &launch("a", "here")).await;
+        assert_eq!(nothing.unwrap().claims, []);
+        let hosts = LaunchHosts::Only(vec!["elsewhere".parse().unwrap()]);
+        let nothing = site.metadb.claim_runs(&site.bob, &hosts, &launch("a", "here")).await;
+        assert_eq!(nothing.unwrap().claims, []);
+        let by_accession = ClaimRequest {
+            host: None,
+            accessions: Some(vec![run.swid]),
+            ..launch("a", "here")
+        };
+        assert_eq!(site.claim(&by_accession).await.claims.len(), 1, "whatever its label");
+
+        let slurm = site.schedule_with("here", |run| run.engine = Some(EngineKind::Slurm)).await;
+        assert_eq!(site.claim(&launch("b", "here")).await.claims, []);
+        let waits = site.metadb.run(&site.bob, slurm.swid).await.unwrap().unwrap();
+        assert_eq!(waits.status, RunStatus::Submitted);
+        assert!(waits.note.unwrap().contains("engine"), "people are told why");
+    }
+
+    /// Whoever lost a claim records nothing more; what was recorded stays.
+    fn a_lapsed_claim_is_fenced(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let short = ClaimRequest { lease: Duration::ZERO, ..launch("a", "here") };
+        let run = site.claim(&short).await.claims.remove(0);
+        assert_eq!(site.act("a", &run, vec![Done::Note("x".into())]).await, [Word::Go]);
+        // It is offered again only after a pause, as nothing was recorded; naming it is no help.
+        assert_eq!(site.claim(&launch("b", "here")).await.claims, []);
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let again = site.claim_one("b", "here").await;
+        assert_eq!(again.epoch, run.epoch + 1);
+        assert_eq!(site.launch("a", &run).await, [Word::Stale; 4]);
+        assert_eq!(site.launch("b", &run).await, [Word::Stale; 4], "an old epoch is not enough");
+        assert_eq!(site.status(run.swid).await, RunStatus::Submitted);
+        let held = [Held { swid: run.swid, epoch: again.epoch }];
+        let renewed = site.metadb.renew_claims(&site.bob, "a", &held, Duration::from_secs(9)).await;
+        assert_eq!(renewed.unwrap(), [ClaimState::Stale]);
+        let renewed = site.metadb.renew_claims(&site.bob, "b", &held, Duration::from_secs(9)).await;
+        assert_eq!(renewed.unwrap(), [ClaimState::Held]);
+        site.release("b", &again).await;
+        assert_eq!(site.launch("b", &again).await, [Word::Stale; 4], "it was given back");
+    }
+
+    /// A run that was created claimed is its holder's, and nobody else's.
+    fn a_run_can_be_born_claimed(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let run = site.schedule_claimed("here", "me").await;
+        assert_eq!(site.claim(&launch("cron", "here")).await.claims, []);
+        let mine = ClaimRequest {
+            host: None,
+            accessions: Some(vec![run.swid]),
+            ..launch("me", "here")
+        };
+        let claimed = site.claim(&mine).await.claims.remove(0);
+        assert_eq!(claimed.wish, Wish::Launch);
+        assert_eq!(site.launch("me", &claimed).await, [Word::Go; 4]);
+        assert_eq!(site.status(run.swid).await, RunStatus::Pending);
+    }
+
+    /// A launched run is offered only where it lies, and only when it needs something or is named.
+    fn a_launched_run_stays_at_its_place(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let run = site.claim_one("a", "here").await;
+        site.launch("a", &run).await;
+        site.release("a", &run).await;
+        assert_eq!(site.claim(&act("b")).await.claims, []);
+        let named = ClaimRequest { accessions: Some(vec![run.swid]), ..act("b") };
+        let elsewhere = ClaimRequest { places: vec!["other".to_owned()], ..named.clone() };
+        assert_eq!(site.claim(&elsewhere).await.claims, []);
+        let claimed = site.claim(&named).await.claims.remove(0);
+        assert_eq!(claimed.plan_sha256, Some("b".repeat(64)));
+        assert_eq!(claimed.place, Some(crate::testing::launches::place()));
+        site.release("b", &claimed).await;
+        site.metadb.cancel_runs(&site.bob, &[run.swid]).await.unwrap();
+        let claimed = site.claim(&act("b")).await.claims.remove(0);
+        assert_eq!(claimed.wish, Wish::Cancel);
+    }
+
+    /// Recording the same twice changes nothing, and the first place stays.
+    fn records_may_be_repeated(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let run = site.claim_one("a", "here").await;
+        let actions = launched(&niassa_model::plan::RetryPolicy::NEVER);
+        let hosts = LaunchHosts::Any;
+        let held = Held { swid: run.swid, epoch: run.epoch };
+        let record = || {
+            let actions: Vec<_> = actions
+                .iter()
+                .map(|done| crate::actions::Action { held, done: done.clone() })
+                .collect();
+            let (metadb, bob, hosts) = (&site.metadb, &site.bob, &hosts);
+            async move { metadb.record_actions(bob, hosts, "a", &actions).await.unwrap() }
+        };
+        let (first, second) = (record().await, record().await);
+        assert_eq!(first[2].accessions.len(), 2);
+        assert_eq!(first, second);
+        let row = site.metadb.run(&site.bob, run.swid).await.unwrap().unwrap();
+        assert_eq!((row.steps.total, row.steps.pending), (2, 2));
+    }
+}
+
+#[test]
+fn a_run_is_offered_later_each_time_and_within_a_minute() {
+    let seconds: Vec<i64> = (0..9).map(|count| super::backoff(count) / 1_000_000).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    assert_eq!(super::backoff(i64::MAX), 60_000_000);
+}

@@ -1,0 +1,229 @@
+//! What people want of runs: that they stop, or are tried again. Stored apart from what happened.
+
+use niassa_model::accession::Accession;
+use niassa_model::run::{RunEvent, RunStatus};
+use niassa_model::time::Timestamp;
+
+use crate::claims::{confirm_cancel, is_abandoned_cancel};
+use crate::error::{During, Result};
+use crate::pool::{Writing, commit, now_in, retrying};
+use crate::run_state::{self, Rights, RunState, assess};
+use crate::{Access, MetaDb, bulk};
+
+/// What became of a wish about one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WishTaken {
+    /// The run.
+    pub swid: Accession,
+    /// Its status now; absent where the caller may not see it.
+    pub status: Option<RunStatus>,
+    /// Why nothing was done; absent when it was.
+    pub refused: Option<WishRefused>,
+}
+
+/// Why a wish was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WishRefused {
+    /// There is none, or the caller may not see it.
+    #[error("there is no such run")]
+    NoSuchRun,
+    /// It is shared for reading only.
+    #[error("the run belongs to somebody else")]
+    NotYours,
+    /// It has ended already.
+    #[error("the run is {0} already")]
+    Over(RunStatus),
+    /// Only a run that failed or was cancelled is tried again.
+    #[error("the run is {0}; only one that failed or was cancelled can be tried again")]
+    NotOver(RunStatus),
+}
+
+sql! {
+    /// Asks for runs to be tried again; the same request counts once. `$1`: id; `$2`: time;
+    /// `$3`: account; `$4`: runs.
+    REQUEST_RETRY = "insert into retry_request (run, id, requested_at, requested_by) \
+        select cast(value ->> 0 as bigint), $1, $2, $3 from json_each($4) where true \
+        on conflict (run, id) do nothing";
+    /// Which of these runs know a request. `$1`: id; `$2`: runs.
+    KNOWN_RETRY = "select run from retry_request where id = $1 \
+        and run in (select cast(value ->> 0 as bigint) from json_each($2))";
+    /// Answers every open request of runs. `$1`: time; `$2`: runs.
+    ANSWER_ALL = "update retry_request set answered_at = $1 where answered_at is null \
+        and run in (select cast(value ->> 0 as bigint) from json_each($2))";
+}
+
+impl MetaDb {
+    /// Asks for runs to be cancelled. Answers in the order asked; asking again changes nothing.
+    pub async fn cancel_runs(&self, access: &Access, runs: &[Accession]) -> Result<Vec<WishTaken>> {
+        retrying(|| self.cancel_once(access, runs)).await
+    }
+
+    async fn cancel_once(&self, access: &Access, named: &[Accession]) -> Result<Vec<WishTaken>> {
+        const OPERATION: &str = "cancel runs";
+        let dialect = self.dialect();
+        let mut transaction = self.begin(OPERATION).await?;
+        let now = now_in(&mut transaction, OPERATION).await?;
+        let named = named.to_vec();
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, named.clone(), OPERATION).await?;
+        let mut refused = Refused::default();
+        runs.retain_mut(|run| {
+            let taken = cancel(run, access, now);
+            refused.keep(run, taken)
+        });
+        answer_all(&mut transaction, now, runs.iter().map(|run| run.swid), OPERATION).await?;
+        for run in &mut runs {
+            run.unanswered = 0;
+        }
+        assess(&mut transaction, &mut runs, &access.email, OPERATION).await?;
+        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        commit(transaction, OPERATION).await?;
+        Ok(refused.answers(&named, &runs))
+    }
+
+    /// Asks for runs to be tried again. `id` is drawn by who asks: the same id is the same request.
+    pub async fn retry_runs(
+        &self,
+        access: &Access,
+        id: &str,
+        runs: &[Accession],
+    ) -> Result<Vec<WishTaken>> {
+        retrying(|| self.retry_once(access, id, runs)).await
+    }
+
+    async fn retry_once(
+        &self,
+        access: &Access,
+        id: &str,
+        named: &[Accession],
+    ) -> Result<Vec<WishTaken>> {
+        const OPERATION: &str = "retry runs";
+        let dialect = self.dialect();
+        let mut transaction = self.begin(OPERATION).await?;
+        let now = now_in(&mut transaction, OPERATION).await?;
+        let swids = named.to_vec();
+        let mut runs = run_state::load(&mut transaction, dialect, access, swids, OPERATION).await?;
+        let known = known_retries(&mut transaction, id, named, OPERATION).await?;
+        let mut refused = Refused::default();
+        let asked_before = |run: &RunState| known.contains(&run.swid);
+        runs.retain_mut(|run| {
+            let taken = if asked_before(run) { Ok(()) } else { retry(run, access) };
+            refused.keep(run, taken)
+        });
+        let new: Vec<Accession> =
+            runs.iter().filter(|run| !asked_before(run)).map(|run| run.swid).collect();
+        sqlx::query(REQUEST_RETRY)
+            .bind(id)
+            .bind(now)
+            .bind(&access.email)
+            .bind(bulk::numbers(new))
+            .execute(&mut *transaction)
+            .await
+            .during(OPERATION)?;
+        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        commit(transaction, OPERATION).await?;
+        Ok(refused.answers(named, &runs))
+    }
+}
+
+/// Marks every open retry request of runs as answered.
+pub(crate) async fn answer_all(
+    transaction: &mut Writing,
+    now: i64,
+    runs: impl Iterator<Item = Accession>,
+    operation: &'static str,
+) -> Result<()> {
+    let done = sqlx::query(ANSWER_ALL)
+        .bind(now)
+        .bind(bulk::numbers(runs))
+        .execute(&mut **transaction)
+        .await;
+    done.during(operation).map(drop)
+}
+
+async fn known_retries(
+    transaction: &mut Writing,
+    id: &str,
+    runs: &[Accession],
+    operation: &'static str,
+) -> Result<Vec<Accession>> {
+    let rows = sqlx::query(KNOWN_RETRY)
+        .bind(id)
+        .bind(bulk::numbers(runs.iter().copied()))
+        .fetch_all(&mut **transaction)
+        .await
+        .during(operation)?;
+    rows.iter().map(|row| crate::events::accession(row, "run", operation)).collect()
+}
+
+/// A cancel takes the place of a retry that no launcher has answered.
+fn cancel(run: &mut RunState, access: &Access, now: i64) -> std::result::Result<(), WishRefused> {
+    if run.rights == Rights::Read {
+        return Err(WishRefused::NotYours);
+    }
+    if !run.status.is_active() {
+        return Err(WishRefused::Over(run.status));
+    }
+    if run.status == RunStatus::SubmittedCancel {
+        return Ok(());
+    }
+    run.cancel_requested = Some((Timestamp::from_micros(now), access.email.clone()));
+    run.happened(RunEvent::CancelRequested, &access.email, None);
+    if is_abandoned_cancel(run, now) {
+        confirm_cancel(run, &access.email);
+    }
+    Ok(())
+}
+
+fn retry(run: &mut RunState, access: &Access) -> std::result::Result<(), WishRefused> {
+    if run.rights == Rights::Read {
+        return Err(WishRefused::NotYours);
+    }
+    match run.status {
+        RunStatus::Failed | RunStatus::Cancelled => {}
+        RunStatus::Completed => return Err(WishRefused::Over(run.status)),
+        RunStatus::Submitted
+        | RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::SubmittedCancel
+        | RunStatus::SubmittedRetry => return Err(WishRefused::NotOver(run.status)),
+    }
+    run.cancel_requested = None;
+    run.failure = None;
+    run.note = None;
+    run.needs_action = true;
+    run.happened(RunEvent::RetryRequested, &access.email, None);
+    Ok(())
+}
+
+/// Runs for which nothing is done, with the reason.
+#[derive(Default)]
+struct Refused {
+    runs: Vec<WishTaken>,
+}
+
+impl Refused {
+    /// Remembers a refusal; returns whether the run stays among those that change.
+    fn keep(&mut self, run: &RunState, taken: std::result::Result<(), WishRefused>) -> bool {
+        let Err(why) = taken else { return true };
+        self.runs.push(WishTaken { swid: run.swid, status: Some(run.status), refused: Some(why) });
+        false
+    }
+
+    fn answers(&self, named: &[Accession], runs: &[RunState]) -> Vec<WishTaken> {
+        let answer = |swid: &Accession| {
+            let done = runs.iter().find(|run| run.swid == *swid).map(|run| WishTaken {
+                swid: run.swid,
+                status: Some(run.status),
+                refused: None,
+            });
+            let refused = || self.runs.iter().find(|answer| answer.swid == *swid).cloned();
+            done.or_else(refused).unwrap_or(WishTaken {
+                swid: *swid,
+                status: None,
+                refused: Some(WishRefused::NoSuchRun),
+            })
+        };
+        named.iter().map(answer).collect()
+    }
+}

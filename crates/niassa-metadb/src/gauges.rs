@@ -1,0 +1,69 @@
+//! Numbers about all runs, for whoever watches the service.
+
+use niassa_model::run::RunStatus;
+use niassa_model::time::Timestamp;
+
+use crate::error::{During, Result, decode};
+use crate::pool::column;
+use crate::MetaDb;
+
+/// Numbers about all runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gauges {
+    /// How many runs have a status; one that none has is absent.
+    pub runs: Vec<(RunStatus, i64)>,
+    /// Runs that wait for a launcher, by label.
+    pub waiting: Vec<Waiting>,
+    /// The database's time.
+    pub now: Timestamp,
+}
+
+/// Runs that wait for launchers of one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The label.
+    pub host: String,
+    /// How many.
+    pub runs: i64,
+    /// Since when the first of them waits.
+    pub since: Timestamp,
+}
+
+/// Most labels that are told; a service with more has its own ways of counting.
+const MOST_HOSTS: i64 = 1_000;
+
+sql! {
+    /// Runs by status.
+    RUNS = "select status, count(*) as runs from run group by status order by status";
+    /// Runs that wait, by label. `$1`: rows.
+    WAITING = "select host, count(*) as runs, min(updated_at) as since from run \
+        where status in ('submitted', 'submitted_retry') group by host order by host limit $1";
+}
+
+impl MetaDb {
+    /// Returns numbers about all runs, whoever owns them.
+    pub async fn gauges(&self) -> Result<Gauges> {
+        const OPERATION: &str = "count runs";
+        let rows = sqlx::query(RUNS).fetch_all(self.reader()).await.during(OPERATION)?;
+        let mut runs = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let word: String = column(row, "status", OPERATION)?;
+            let status = decode(word.parse(), OPERATION, &word, "a status of a run")?;
+            runs.push((status, column(row, "runs", OPERATION)?));
+        }
+        let rows = sqlx::query(WAITING)
+            .bind(MOST_HOSTS)
+            .fetch_all(self.reader())
+            .await
+            .during(OPERATION)?;
+        let mut waiting = Vec::with_capacity(rows.len());
+        for row in &rows {
+            waiting.push(Waiting {
+                host: column(row, "host", OPERATION)?,
+                runs: column(row, "runs", OPERATION)?,
+                since: Timestamp::from_micros(column(row, "since", OPERATION)?),
+            });
+        }
+        Ok(Gauges { runs, waiting, now: self.now().await? })
+    }
+}

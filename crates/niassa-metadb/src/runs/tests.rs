@@ -1,0 +1,164 @@
+//! Lists of runs on both databases: every run once, and only those that may be seen.
+
+use std::collections::BTreeSet;
+
+use niassa_model::run::RunStatus;
+
+use super::*;
+use crate::claims::Wish;
+use crate::steps::StepFilter;
+use crate::testing::launches::{Launches, account, place};
+use crate::testing::on_both;
+
+async fn list(site: &Launches, filter: &RunFilter) -> Vec<Accession> {
+    let runs = site.metadb.runs(&site.bob, filter, 500).await.unwrap();
+    runs.iter().map(|run| run.swid).collect()
+}
+
+on_both! {
+    /// Walking pages sees each run once, newest first, also while new ones arrive.
+    fn pages_show_each_run_once(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let mut scheduled = Vec::new();
+        for _ in 0..11 {
+            scheduled.push(site.schedule("here").await.swid);
+        }
+        scheduled.reverse();
+        for size in [1, 3, 10, 11, 12] {
+            let mut filter = RunFilter::default();
+            let mut seen = Vec::new();
+            loop {
+                let page = metadb.runs(&site.bob, &filter, size).await.unwrap();
+                let Some(last) = page.last() else { break };
+                filter.before = Some(last.swid.get());
+                seen.extend(page.iter().map(|run| run.swid));
+                site.schedule("new").await;
+            }
+            seen.retain(|run| scheduled.contains(run));
+            assert_eq!(seen, scheduled, "pages of {size}");
+        }
+    }
+
+    /// Each condition by itself and joined, whichever statement it chooses.
+    fn conditions_are_joined(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let first = site.schedule("here").await.swid;
+        let second = site.schedule("a 'b' \"c\"").await.swid;
+        let launched = site.schedule("there").await.swid;
+        let claim = site.claim_one("me", "there").await;
+        site.launch("me", &claim).await;
+
+        let any = RunFilter::default();
+        assert_eq!(list(&site, &any).await, [launched, second, first]);
+        let labelled = RunFilter { host: Some("a 'b' \"c\"".to_owned()), ..any.clone() };
+        assert_eq!(list(&site, &labelled).await, [second]);
+        let with = |statuses: &[RunStatus]| RunFilter {
+            statuses: Some(statuses.iter().copied().collect()),
+            ..any.clone()
+        };
+        assert_eq!(list(&site, &with(&[RunStatus::Submitted])).await, [second, first]);
+        assert_eq!(list(&site, &with(&[RunStatus::Pending, RunStatus::Failed])).await, [launched]);
+        assert_eq!(list(&site, &with(&[])).await, []);
+        let named = RunFilter { accessions: Some(vec![first, launched]), ..any.clone() };
+        assert_eq!(list(&site, &named).await, [launched, first]);
+        let named = RunFilter { statuses: Some(BTreeSet::from([RunStatus::Pending])), ..named };
+        assert_eq!(list(&site, &named).await, [launched]);
+        let placed = RunFilter { place_key: Some(place().key()), ..any.clone() };
+        assert_eq!(list(&site, &placed).await, [launched]);
+        let of_workflow = RunFilter { workflow: Some(site.workflow), ..any.clone() };
+        assert_eq!(list(&site, &of_workflow).await.len(), 3);
+        let of_other = RunFilter { workflow: Some(first), ..any.clone() };
+        assert_eq!(list(&site, &of_other).await, []);
+        let at = metadb.run(&site.bob, second).await.unwrap().unwrap().created_at.as_micros();
+        let from = RunFilter { from: Some(at), to: Some(at + 1), ..any.clone() };
+        assert_eq!(list(&site, &from).await, [second]);
+        let before = RunFilter { to: Some(at), ..any };
+        assert_eq!(list(&site, &before).await, [first]);
+    }
+
+    /// A launched run tells where it is and how its steps stand.
+    fn a_launched_run_shows_its_place(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let run = site.schedule("here").await.swid;
+        let fresh = metadb.run(&site.bob, run).await.unwrap().unwrap();
+        assert_eq!((fresh.place, fresh.wish, fresh.needs_action), (None, Wish::Launch, false));
+        assert_eq!((fresh.workflow, fresh.workflow_name.as_str()), (site.workflow, "Two"));
+        let claim = site.claim_one("me", "here").await;
+        site.launch("me", &claim).await;
+        let launched = metadb.run(&site.bob, run).await.unwrap().unwrap();
+        assert_eq!(launched.place, Some(place()));
+        assert_eq!(launched.directory.as_deref(), Some("/runs/1"));
+        assert_eq!((launched.steps.total, launched.steps.pending), (2, 2));
+        metadb.cancel_runs(&site.bob, &[run]).await.unwrap();
+        let cancelled = metadb.run(&site.bob, run).await.unwrap().unwrap();
+        assert_eq!((cancelled.wish, cancelled.status), (Wish::Cancel, RunStatus::SubmittedCancel));
+    }
+
+    /// What may not be seen is not there, for every way to look.
+    fn what_may_not_be_seen_is_not_there(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let alice = account(&metadb, "alice@lab.net").await;
+        let run = site.schedule("here").await.swid;
+        let narrowed = |host: &str| Access {
+            hosts: Some(vec![host.parse().unwrap()]),
+            ..site.bob.clone()
+        };
+        let steps = StepFilter::default();
+        for access in [&alice, &narrowed("there")] {
+            assert!(!metadb.sees_run(access, run).await.unwrap());
+            assert_eq!(metadb.run(access, run).await.unwrap(), None);
+            assert_eq!(metadb.runs(access, &RunFilter::default(), 5).await.unwrap(), []);
+            assert_eq!(metadb.asked_of_run(access, run).await.unwrap(), None);
+            assert_eq!(metadb.values_of_run(access, run).await.unwrap(), None);
+            assert_eq!(metadb.log_of_run(access, run, 0, 5).await.unwrap(), None);
+            assert_eq!(metadb.log_after(access, 0, 5).await.unwrap(), []);
+            assert_eq!(metadb.steps_of_run(access, run, steps, 5).await.unwrap(), None);
+            assert_eq!(metadb.streams_of_run(access, run, steps, 5).await.unwrap(), None);
+        }
+        assert!(metadb.sees_run(&narrowed("here"), run).await.unwrap());
+        let unknown = Accession::try_from(4_711).unwrap();
+        assert_eq!(metadb.run(&site.bob, unknown).await.unwrap(), None);
+    }
+
+    /// A reader who always asks for what came after the last number misses nothing, although many
+    /// write at once.
+    fn the_log_is_seen_whole_while_it_grows(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let schedulers: Vec<_> =
+            (0..4).map(|_| crate::schedule::Scheduler::start(&metadb)).collect();
+        let mut writers = Vec::new();
+        for number in 0..40 {
+            let run = crate::schedule::NewRun {
+                tag: niassa_model::run::RunTag::from_random(rand::random()),
+                workflow: site.workflow,
+                host: "here".parse().unwrap(),
+                engine: None,
+                options: "{}".to_owned(),
+                values: "{}".to_owned(),
+                sources: "{}".to_owned(),
+                parents: Vec::new(),
+                input_files: Vec::new(),
+                links: Vec::new(),
+                claim: None,
+                rescheduled_from: None,
+                warnings: Vec::new(),
+            };
+            let (scheduler, bob) = (schedulers[number % 4].clone(), site.bob.clone());
+            writers.push(tokio::spawn(async move {
+                scheduler.schedule(&bob, run, None).await.unwrap();
+            }));
+        }
+        let (mut after, mut seen) = (0, BTreeSet::new());
+        while seen.len() < 40 {
+            for entry in metadb.log_after(&site.bob, after, 7).await.unwrap() {
+                assert!(entry.sequence > after);
+                after = entry.sequence;
+                assert!(seen.insert(entry.run));
+            }
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        assert_eq!(metadb.newest_entry().await.unwrap(), after);
+    }
+}
