@@ -1,0 +1,75 @@
+//! What every handler and use case shares. Cloning it costs one count.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use niassa_metadb::MetaDb;
+use niassa_metadb::schedule::Scheduler;
+use niassa_model::time::Clock;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::bundle_store::BundleStore;
+use crate::error::Failed;
+use crate::known_workflows::KnownWorkflows;
+use crate::metrics::Metrics;
+use crate::proxies::Proxies;
+use crate::sign_in::SignIn;
+
+/// The service's state, shared by all requests.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+/// What the service is made of.
+pub(crate) struct Parts {
+    /// The MetaDB.
+    pub(crate) metadb: MetaDb,
+    /// Accepts runs, many at a time.
+    pub(crate) scheduler: Scheduler,
+    /// Manifests that were read before.
+    pub(crate) workflows: KnownWorkflows,
+    /// Told whenever a request may have changed something: those who follow the log look again.
+    pub(crate) changed: watch::Sender<()>,
+    /// The archives of bundles.
+    pub(crate) store: BundleStore,
+    /// How long a claim lasts.
+    pub(crate) lease: Duration,
+    /// Cancelled when the service stops: streams of events end then.
+    pub(crate) stopping: CancellationToken,
+    /// The one door to the time; leases and logs go by the MetaDB's clock instead.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Who is asking.
+    pub(crate) sign_in: SignIn,
+    /// Whose word about a client's address counts.
+    pub(crate) proxies: Proxies,
+    /// What was served.
+    pub(crate) metrics: Metrics,
+    /// Whether an account was found; none ever goes away again.
+    pub(crate) has_accounts: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Tells whether anybody could sign in; asks the MetaDB only until somebody can.
+    pub(crate) async fn has_accounts(&self) -> Result<bool, Failed> {
+        if self.has_accounts.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let found = self.metadb.has_accounts().await?;
+        self.has_accounts.store(found, Ordering::Relaxed);
+        Ok(found)
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

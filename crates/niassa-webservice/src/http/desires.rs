@@ -1,0 +1,45 @@
+//! Routes of what people want of runs: that they stop, or are tried again.
+
+use axum::Json;
+use axum::extract::State;
+use niassa_api::error::Problem;
+use niassa_api::runs::{CancelRuns, RetryRuns, RunResults};
+use niassa_model::account::Action;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::SignedIn;
+use super::extract::Body;
+use crate::app::App;
+use crate::error::Failed;
+use crate::usecases::{cancel, retry};
+
+/// Returns the routes.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(cancel)).routes(routes!(retry))
+}
+
+/// Asks for runs to be cancelled. A run that cannot be does not fail the call.
+#[utoipa::path(post, path = niassa_api::paths::RUNS_CANCEL, tag = "runs",
+    request_body = CancelRuns,
+    responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
+async fn cancel(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Body(request): Body<CancelRuns>,
+) -> Result<Json<RunResults>, Failed> {
+    let access = signed_in.may(Action::Schedule)?;
+    cancel::cancel(&app, &access, request).await.map(Json)
+}
+
+/// Asks for runs to be tried again. A run that cannot be does not fail the call.
+#[utoipa::path(post, path = niassa_api::paths::RUNS_RETRY, tag = "runs", request_body = RetryRuns,
+    responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
+async fn retry(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Body(request): Body<RetryRuns>,
+) -> Result<Json<RunResults>, Failed> {
+    let access = signed_in.may(Action::Schedule)?;
+    retry::retry(&app, &access, request).await.map(Json)
+}

@@ -1,0 +1,97 @@
+//! What surrounds every request: its id, the time it may take, panics, counting, safe headers.
+//!
+//! All of it is one function rather than six layers: requests are many and small.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use niassa_api::error::ProblemCode;
+use niassa_api::paths;
+use niassa_model::limits::REQUEST_TIMEOUT;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::problem::REQUEST;
+use crate::app::App;
+use crate::error::Failed;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers a request under an id of its own.
+pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = Uuid::new_v4();
+    let path = request.uri().path();
+    let changes = !request.method().is_safe();
+    let span = tracing::debug_span!("request", %id, method = %request.method(), path);
+    let answer = async {
+        let mut response = answer(&app, request, next).await;
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        app.metrics.count(response.status());
+        if changes && response.status().is_success() {
+            app.changed.send_replace(());
+        }
+        seal(response.headers_mut(), id);
+        response
+    };
+    REQUEST.scope(id, answer.instrument(span)).await
+}
+
+async fn answer(app: &App, request: Request, next: Next) -> Response {
+    if request.uri().path() != paths::LIVEZ {
+        match app.has_accounts().await {
+            Ok(true) => {}
+            Ok(false) => return nobody(app).into_response(),
+            Err(failed) => return failed.into_response(),
+        }
+    }
+    // An archive takes as long as the network needs; its handler watches each piece instead.
+    let is_archive = request.uri().path().starts_with(paths::BUNDLES);
+    let answered = AssertUnwindSafe(next.run(request)).catch_unwind();
+    let answered = if is_archive {
+        answered.await
+    } else {
+        match tokio::time::timeout(REQUEST_TIMEOUT, answered).await {
+            Ok(answered) => answered,
+            Err(_) => return too_slow().into_response(),
+        }
+    };
+    answered.unwrap_or_else(|panic| panicked(panic.as_ref()).into_response())
+}
+
+/// Answers are data for the one who asked: nobody keeps them, guesses their type or frames them.
+fn seal(headers: &mut HeaderMap, id: Uuid) {
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        headers.insert(&REQUEST_ID, id);
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+}
+
+fn nobody(app: &App) -> Failed {
+    Failed::new(ProblemCode::Unavailable, "this service has no account yet")
+        .hint(format!("seqware metadb init --metadb {} --admin EMAIL", app.metadb.location()))
+}
+
+fn too_slow() -> Failed {
+    tracing::warn!("a request took longer than {} seconds", REQUEST_TIMEOUT.as_secs());
+    let detail = format!("no answer was found within {} seconds", REQUEST_TIMEOUT.as_secs());
+    Failed::new(ProblemCode::Unavailable, detail)
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failed {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let error = std::io::Error::other(format!("panicked: {}", text.unwrap_or("without a word")));
+    Failed::internal(&error)
+}

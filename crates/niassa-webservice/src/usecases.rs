@@ -1,0 +1,27 @@
+//! Use cases: one verb, one file. Each decides with `niassa-model` and asks the MetaDB.
+//!
+//! A use case knows neither requests nor answers of HTTP; its error is [`Failed`](crate::error::Failed).
+
+pub(crate) mod act;
+pub(crate) mod cancel;
+pub(crate) mod change_account;
+pub(crate) mod claim;
+pub(crate) mod create_account;
+pub(crate) mod create_metadata;
+pub(crate) mod create_token;
+pub(crate) mod create_workflow;
+pub(crate) mod describe_workflow;
+pub(crate) mod find_object;
+mod findings;
+pub(crate) mod import_run;
+pub(crate) mod install_bundle;
+pub(crate) mod look;
+pub(crate) mod record;
+pub(crate) mod record_file;
+pub(crate) mod report;
+pub(crate) mod reschedule;
+pub(crate) mod retry;
+pub(crate) mod schedule;
+pub(crate) mod set_password;
+pub(crate) mod share_study;
+pub(crate) mod watch;

@@ -1,0 +1,132 @@
+//! What the MetaDB knows of runs, in the words of the wire.
+
+use niassa_api::claims::Desire;
+use niassa_api::facts::{LogTail, Need};
+use niassa_api::runs::{Attempt, Run, RunLogEntry, Step, StepCounts, StepLog};
+use niassa_metadb::claims::Wish;
+use niassa_metadb::events::LogEntry;
+use niassa_metadb::runs;
+use niassa_metadb::steps::{self, StepStreams, StreamTail};
+use niassa_model::run::RunStatus;
+
+/// Writes a run.
+pub(in crate::usecases) fn run(run: runs::Run) -> Run {
+    Run {
+        note: run.note.clone().or_else(|| note(&run)),
+        swid: run.swid,
+        tag: run.tag,
+        status: run.status,
+        workflow: run.workflow,
+        workflow_name: run.workflow_name,
+        workflow_version: run.workflow_version,
+        host: run.host,
+        engine: run.engine,
+        place: run.place,
+        directory: run.directory,
+        launched_on: run.launched_on,
+        account: run.account,
+        desire: match run.wish {
+            Wish::Launch => Desire::Launch,
+            Wish::Cancel => Desire::Cancel,
+            Wish::Retry => Desire::Retry,
+        },
+        need: if run.needs_action { Need::Action } else { Need::Nothing },
+        steps: counts(run.steps),
+        created_at: run.created_at,
+        updated_at: run.updated_at,
+        seen_at: run.seen_at,
+        rescheduled_from: run.rescheduled_from,
+    }
+}
+
+/// What a status alone does not say: whom a run waits for.
+fn note(run: &runs::Run) -> Option<String> {
+    match run.status {
+        RunStatus::Submitted => Some(format!("waiting for a launcher on {}", run.host)),
+        RunStatus::SubmittedRetry => Some(format!("retry: waiting for a launcher on {}", run.host)),
+        RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::SubmittedCancel
+        | RunStatus::Cancelled => None,
+    }
+}
+
+fn counts(steps: runs::StepCounts) -> StepCounts {
+    StepCounts {
+        total: steps.total,
+        pending: steps.pending,
+        running: steps.running,
+        success: steps.success,
+        failed: steps.failed,
+        skipped: steps.skipped,
+        cancelled: steps.cancelled,
+        lost: steps.lost,
+    }
+}
+
+/// Writes a step.
+pub(in crate::usecases) fn step(step: steps::Step) -> Step {
+    let amount =
+        |amount: Option<u64>| amount.map(|amount| i64::try_from(amount).unwrap_or(i64::MAX));
+    Step {
+        index: step.index,
+        swid: step.swid,
+        label: step.label,
+        after: step.after,
+        status: step.status,
+        reason: step.reason,
+        threads: step.resources.threads,
+        memory_bytes: amount(step.resources.memory_bytes),
+        seconds: amount(step.resources.seconds),
+        attempts: step.attempts.into_iter().map(attempt).collect(),
+    }
+}
+
+fn attempt(attempt: steps::Attempt) -> Attempt {
+    Attempt {
+        number: attempt.number,
+        status: attempt.status,
+        reason: attempt.reason,
+        exit_code: attempt.exit_code,
+        signal: attempt.signal,
+        engine_id: attempt.engine_id,
+        machine: attempt.machine,
+        started_at: attempt.started_at,
+        ended_at: attempt.ended_at,
+        cpu_micros: attempt.cpu_micros,
+        peak_memory_bytes: attempt.peak_memory_bytes,
+    }
+}
+
+/// Writes the ends of a step's streams.
+pub(super) fn streams(streams: StepStreams) -> StepLog {
+    StepLog {
+        index: streams.index,
+        label: streams.label,
+        attempt: streams.attempt,
+        status: streams.status,
+        machine: streams.machine,
+        stdout: streams.stdout.map(tail),
+        stderr: streams.stderr.map(tail),
+    }
+}
+
+fn tail(tail: StreamTail) -> LogTail {
+    LogTail { path: tail.path, size: tail.size, tail: tail.tail }
+}
+
+/// Writes an entry of a log.
+pub(in crate::usecases) fn log_entry(entry: LogEntry) -> RunLogEntry {
+    RunLogEntry {
+        sequence: entry.sequence,
+        run: entry.run,
+        at: entry.at,
+        event: entry.event,
+        from: entry.from,
+        to: entry.to,
+        account: entry.account,
+        detail: entry.detail,
+    }
+}
