@@ -1,0 +1,3 @@
+//! Engines: what starts the steps of a run and tells how they ended.
+
+pub mod local;

@@ -1,0 +1,310 @@
+//! The journal: one file per life of the supervisor, appended by it alone, read by everybody.
+//!
+//! Lines are whole JSON records; a torn last line, from a power cut, is no record. A record read
+//! twice changes nothing. At most one `granted` or `closed` stands for a key over all files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use niassa_model::step::{AttemptKey, Outcome};
+use niassa_model::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{LocalError, LocalHome, Start, failed};
+
+/// One line of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub enum Record {
+    /// A supervisor began its life.
+    Life(Life),
+    /// An order to start was taken up.
+    Ordered(Start),
+    /// The attempt may start; nothing can take that back.
+    Granted {
+        /// The attempt.
+        key: AttemptKey,
+    },
+    /// The attempt is about to be started; without a `started` it may or may not have been.
+    Starting {
+        /// The attempt.
+        key: AttemptKey,
+    },
+    /// The attempt was started.
+    Started(Started),
+    /// Its command has succeeded; its outputs are being provisioned.
+    Ran(Ended),
+    /// The attempt has ended.
+    Exit(Ended),
+    /// The attempt will never start.
+    Closed {
+        /// The attempt.
+        key: AttemptKey,
+        /// What it came to.
+        outcome: Outcome,
+        /// Why, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Who writes a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// The boot it lives in.
+    pub boot: String,
+    /// The supervisor.
+    pub supervisor: u32,
+    /// Its guardian.
+    pub guardian: u32,
+    /// When the guardian started, in ticks since boot.
+    pub guardian_started: Option<u64>,
+}
+
+/// An attempt's process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// The process, which leads a group of its own.
+    pub pid: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The attempt.
+    pub key: AttemptKey,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// When it started, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Processor time, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_micros: Option<i64>,
+    /// Peak memory of its largest process, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<i64>,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Everything journals say of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    ordered: bool,
+    granted: bool,
+    starting: bool,
+    started: Option<Started>,
+    ran: Option<Ended>,
+    exit: Option<Ended>,
+    closed: Option<(Outcome, Timestamp)>,
+}
+
+impl Evidence {
+    /// Takes a record; the first of a kind stays.
+    pub fn take(&mut self, record: Record) {
+        match record {
+            Record::Life(_) => {}
+            Record::Ordered(_) => self.ordered = true,
+            Record::Granted { .. } => self.granted = true,
+            Record::Starting { .. } => self.starting = true,
+            Record::Started(started) => {
+                self.started.get_or_insert(started);
+            }
+            Record::Ran(ended) => {
+                self.ran.get_or_insert(ended);
+            }
+            Record::Exit(ended) => {
+                self.exit.get_or_insert(ended);
+            }
+            Record::Closed { outcome, at, .. } => {
+                self.closed.get_or_insert((outcome, at));
+            }
+        }
+    }
+
+    /// Adds what later records say.
+    pub fn add(&mut self, later: Self) {
+        self.ordered |= later.ordered;
+        self.granted |= later.granted;
+        self.starting |= later.starting;
+        self.started = self.started.take().or(later.started);
+        self.ran = self.ran.take().or(later.ran);
+        self.exit = self.exit.take().or(later.exit);
+        self.closed = self.closed.take().or(later.closed);
+    }
+
+    /// Tells whether the attempt may have started, or still may.
+    pub fn is_granted(&self) -> bool {
+        self.granted || self.starting || self.started.is_some() || self.exit.is_some()
+    }
+
+    /// Tells whether a process may exist or have existed.
+    pub(super) fn may_have_started(&self) -> bool {
+        self.starting || self.started.is_some()
+    }
+
+    /// Returns how it ended, once it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let exit = self.exit.as_ref().map(|ended| ended.outcome);
+        exit.or_else(|| self.closed.map(|(outcome, _)| outcome))
+    }
+
+    /// Returns its exit, if it was granted and has ended.
+    pub fn exit(&self) -> Option<&Ended> {
+        self.exit.as_ref()
+    }
+
+    /// Returns its command's exit, while its outputs are being provisioned.
+    pub(super) fn ran(&self) -> Option<&Ended> {
+        self.ran.as_ref()
+    }
+
+    /// Returns its process.
+    pub(super) fn started(&self) -> Option<&Started> {
+        self.started.as_ref()
+    }
+
+    /// Returns when it started.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        let exit = self.exit.as_ref().and_then(|ended| ended.started_at);
+        exit.or_else(|| self.started.as_ref().map(|started| started.at))
+    }
+}
+
+impl Record {
+    /// Returns the attempt a record is about.
+    pub fn key(&self) -> Option<&AttemptKey> {
+        match self {
+            Self::Life(_) => None,
+            Self::Ordered(start) => Some(&start.key),
+            Self::Granted { key } | Self::Starting { key } | Self::Closed { key, .. } => Some(key),
+            Self::Started(started) => Some(&started.key),
+            Self::Ran(ended) | Self::Exit(ended) => Some(&ended.key),
+        }
+    }
+}
+
+/// How far each journal was read, in bytes, by its file's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Offsets(BTreeMap<String, u64>);
+
+impl Offsets {
+    /// Tells whether some journal has more than was read.
+    pub(super) fn are_behind(&self, home: &LocalHome) -> Result<bool, LocalError> {
+        for path in files(home)? {
+            let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+            if size > self.0.get(&name_of(&path)).copied().unwrap_or(0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Reads what journals say since the offsets, and moves them. Only attempts that started, ended or
+/// were closed are told.
+pub fn read_new(
+    home: &LocalHome,
+    offsets: &mut Offsets,
+) -> Result<Vec<(AttemptKey, Evidence)>, LocalError> {
+    let mut news: Vec<(AttemptKey, Evidence)> = Vec::new();
+    let mut known: HashMap<AttemptKey, usize> = HashMap::new();
+    for path in files(home)? {
+        let offset = offsets.0.entry(name_of(&path)).or_default();
+        *offset = each_record(&path, *offset, |record| {
+            let told =
+                matches!(record, Record::Started(_) | Record::Exit(_) | Record::Closed { .. });
+            let Some(key) = record.key().filter(|_| told).cloned() else { return };
+            let position = *known.entry(key.clone()).or_insert_with(|| {
+                news.push((key, Evidence::default()));
+                news.len() - 1
+            });
+            news[position].1.take(record);
+        })?;
+    }
+    Ok(news)
+}
+
+/// Reads everything journals say of some attempts.
+pub fn scan(
+    home: &LocalHome,
+    of_these: impl Fn(&AttemptKey) -> bool,
+) -> Result<HashMap<AttemptKey, Evidence>, LocalError> {
+    let mut found: HashMap<AttemptKey, Evidence> = HashMap::new();
+    for path in files(home)? {
+        each_record(&path, 0, |record| {
+            let Some(key) = record.key().filter(|key| of_these(key)).cloned() else { return };
+            found.entry(key).or_default().take(record);
+        })?;
+    }
+    Ok(found)
+}
+
+/// Returns the journals, oldest first.
+pub(super) fn files(home: &LocalHome) -> Result<Vec<PathBuf>, LocalError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(home.path()).map_err(failed("list", home.path()))? {
+        let entry = entry.map_err(failed("list", home.path()))?;
+        let path = entry.path();
+        let is_ours = path.extension().is_some_and(|extension| extension == "jsonl")
+            && entry.file_name().to_string_lossy().starts_with("journal-");
+        if is_ours {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Calls for each whole record from an offset on; returns the offset behind the last whole line.
+pub(super) fn each_record(
+    path: &Path,
+    offset: u64,
+    mut take: impl FnMut(Record),
+) -> Result<u64, LocalError> {
+    let mut file = fs::File::open(path).map_err(failed("open", path))?;
+    let size = file.metadata().map_err(failed("look at", path))?.len();
+    if size <= offset {
+        return Ok(offset);
+    }
+    file.seek(SeekFrom::Start(offset)).map_err(failed("read", path))?;
+    let mut reader = BufReader::with_capacity(1 << 16, file.take(size - offset));
+    let mut offset = offset;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line).map_err(failed("read", path))?;
+        if read == 0 || line.last() != Some(&b'\n') {
+            return Ok(offset);
+        }
+        offset += read as u64;
+        match serde_json::from_slice(&line) {
+            Ok(record) => take(record),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "a line is no record"),
+        }
+    }
+}
+
+/// Encodes a record as its line.
+pub(super) fn encode(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
+    serde_json::to_writer(&mut *into, record)?;
+    into.push(b'\n');
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! What tells machines, boots and processes apart, and what this machine has.
+
+use std::fs;
+
+use rustix::process::Pid;
+
+/// Returns the host's name with its machine id, as one word for a folder.
+pub(super) fn host_and_id() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let name: String = name.chars().map(plain).collect();
+    match id.trim() {
+        "" => name,
+        id => format!("{name}-{}", id.chars().take(12).collect::<String>()),
+    }
+}
+
+/// Returns the id of this boot: pids of another boot mean nothing.
+pub(super) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// Returns when a process started, in ticks since boot, if it is there: proc(5), field 22.
+/// A zombie is there.
+pub(super) fn start_ticks(pid: u32) -> Option<u64> {
+    stat_field(pid, 19)?.parse().ok()
+}
+
+/// Tells whether a process is there and runs: not a zombie, and not a stranger with its pid.
+pub(super) fn is_running(pid: u32, started: Option<u64>) -> bool {
+    let state = stat_field(pid, 0);
+    let same = started.is_none() || start_ticks(pid) == started;
+    same && state.is_some_and(|state| state != "Z" && state != "X")
+}
+
+/// Returns the process group of a process, of a zombie as well: proc(5), field 5.
+pub(super) fn group_of(pid: u32) -> Option<u32> {
+    stat_field(pid, 2)?.parse().ok()
+}
+
+/// Returns a field of stat behind the name in parentheses, counted from 0.
+fn stat_field(pid: u32, index: usize) -> Option<String> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = text.rsplit_once(')')?;
+    fields.split_whitespace().nth(index).map(ToOwned::to_owned)
+}
+
+/// Returns processes that carry this variable in their environment.
+pub(super) fn with_variable(name: &str, value: &str) -> Vec<u32> {
+    let wanted = format!("{name}={value}");
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
+    })
+    .collect()
+}
+
+/// Sends a signal to a process group; it may be gone.
+pub(super) fn signal_group(pid: u32, signal: rustix::process::Signal) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _gone = rustix::process::kill_process_group(pid, signal);
+    }
+}
+
+/// Tells whether anything of a process group is left.
+pub(super) fn group_is_there(pid: u32) -> bool {
+    Pid::from_raw(pid.cast_signed())
+        .is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
+}
+
+/// What steps may use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Processors.
+    pub threads: u32,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+}
+
+impl Capacity {
+    /// Asks this machine: its processors, and 90 % of the smaller of memory and cgroup limit.
+    pub fn of_this_machine() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let total = memory_total().unwrap_or(u64::MAX);
+        let limit = cgroup_limit().unwrap_or(u64::MAX);
+        Self {
+            threads: u32::try_from(threads).unwrap_or(u32::MAX),
+            memory_bytes: total.min(limit) / 10 * 9,
+        }
+    }
+}
+
+fn memory_total() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1_024)
+}
+
+/// The limit of this process's cgroup, version 2; `max` is none.
+fn cgroup_limit() -> Option<u64> {
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let file = format!("/sys/fs/cgroup{}/memory.max", path.trim_end_matches('/'));
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}

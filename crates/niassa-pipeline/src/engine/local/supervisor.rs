@@ -1,0 +1,551 @@
+//! The supervisor: grants attempts, starts them while processors and memory last, and journals.
+//!
+//! One thread decides, one syncs the journal, one per processor runs a step. An attempt starts
+//! after the sync that holds its `granted`; its end is told, and counts for those behind it, after
+//! the sync that holds its `exit`. A supervisor that is killed leaves its steps to the guardian,
+//! and the next one takes them over: `adopt`.
+
+mod adopt;
+mod process;
+mod table;
+mod writer;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use niassa_model::limits::{STOP_GRACE, SUPERVISOR_IDLE};
+use niassa_model::resources::{Resources, format_memory};
+use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
+use niassa_model::time::{Clock, Timestamp};
+use rustix::fs::{FlockOperation, flock, inotify};
+
+use super::journal::{Life, Record};
+pub use super::machine::Capacity;
+use super::{LocalError, LocalHome, Order, Start, failed, inbox, machine};
+use adopt::Adopted;
+use process::{Running, Shop};
+use table::{Fate, Table};
+use writer::Writer;
+
+/// How often the inbox is looked at when no event says so.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How long the lock is tried for: a client that only looks holds it for a moment.
+const LOCK_TRIES: u32 = 15;
+
+/// Attempts granted at once while steps are short, in one sync.
+const SHORT_BATCH: usize = 256;
+
+/// Steps shorter than this are short.
+const SHORT_STEP: Duration = Duration::from_millis(100);
+
+/// What a supervisor needs to know.
+pub struct SupervisorOptions {
+    /// The executable that provisions outputs.
+    pub executable: PathBuf,
+    /// The environment of commands, before ours is added; secrets are left out here.
+    pub environment: Vec<(OsString, OsString)>,
+    /// What steps may use together.
+    pub capacity: Capacity,
+    /// How long it stays without a step.
+    pub idle: Duration,
+}
+
+impl SupervisorOptions {
+    /// Makes the options of a supervisor that uses the whole machine.
+    pub fn of_this_machine(executable: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
+        let capacity = Capacity::of_this_machine();
+        Self { executable, environment, capacity, idle: SUPERVISOR_IDLE }
+    }
+}
+
+/// What wakes the deciding thread.
+enum Event {
+    /// The inbox may hold something.
+    Inbox,
+    /// Records up to this number are durable.
+    Synced(u64),
+    /// An attempt has ended; its exit has this number.
+    Ended { start: Box<Start>, outcome: Outcome, number: u64, ran: Duration },
+    /// An adopted attempt has ended and goes on in this form.
+    Adopted(Box<Adopted>),
+    /// Something that nothing can go on without has failed.
+    Broken(LocalError),
+}
+
+/// Supervises until there was nothing to do for a while; ends at once where another one does.
+pub fn run(
+    home: &LocalHome,
+    options: SupervisorOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<(), LocalError> {
+    let Some(lock) = take_lock(home)? else { return Ok(()) };
+    let (sender, events) = channel();
+    let boot = machine::boot_id();
+    let past = adopt::replay(home)?;
+    let journal = format!("journal-{:020}-{}.jsonl", clock.now().as_micros(), std::process::id());
+    let writer = Writer::create(home.path().join(journal), sender.clone())?;
+    let guardian =
+        rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
+    writer.append(&[Record::Life(Life {
+        boot: boot.clone(),
+        supervisor: std::process::id(),
+        guardian,
+        guardian_started: machine::start_ticks(guardian),
+    })])?;
+    watch_inbox(home, sender.clone())?;
+    let environment = options.environment;
+    let environment = environment
+        .into_iter()
+        .filter(|(name, _)| name.to_str().is_none_or(process::is_passed_on))
+        .collect();
+    let shop = Arc::new(Shop {
+        executable: options.executable,
+        environment,
+        writer,
+        clock,
+        running: Running::default(),
+    });
+    let work = start_workers(&shop, options.capacity, &sender);
+    let mut supervisor = Supervisor::new(home.clone(), shop, options.capacity, options.idle, work);
+    supervisor.take_over(past, &boot, &sender)?;
+    supervisor.supervise(&events, &lock)
+}
+
+/// Takes the lock; nothing when another supervisor holds it.
+fn take_lock(home: &LocalHome) -> Result<Option<File>, LocalError> {
+    let path = home.lock();
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(failed("open", &path))?;
+    for _ in 0..LOCK_TRIES {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(10)),
+            Err(error) => return Err(failed("lock", &path)(error.into())),
+        }
+    }
+    Ok(None)
+}
+
+/// Starts the thread that tells when something is put into the inbox.
+fn watch_inbox(home: &LocalHome, events: Sender<Event>) -> Result<(), LocalError> {
+    let inbox = home.inbox();
+    let watch = |error: rustix::io::Errno| failed("watch", &inbox)(error.into());
+    let notify = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(watch)?;
+    inotify::add_watch(&notify, &inbox, inotify::WatchFlags::MOVED_TO).map_err(watch)?;
+    thread::spawn(move || {
+        let mut buffer = [std::mem::MaybeUninit::uninit(); 4_096];
+        let mut reader = inotify::Reader::new(notify, &mut buffer);
+        // Where events cannot be read any more, the tick looks into the inbox.
+        while reader.next().is_ok() {
+            if events.send(Event::Inbox).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// What a worker is asked to do.
+enum Work {
+    /// Run an attempt.
+    Run(Start),
+    /// Finish an attempt whose command has ended under an earlier supervisor.
+    Finish(Box<Adopted>),
+}
+
+/// Starts one thread per processor; each runs one attempt at a time.
+fn start_workers(shop: &Arc<Shop>, capacity: Capacity, events: &Sender<Event>) -> Sender<Work> {
+    let (sender, work) = channel::<Work>();
+    let work = Arc::new(Mutex::new(work));
+    for _ in 0..capacity.threads {
+        let (shop, work, events) = (Arc::clone(shop), Arc::clone(&work), events.clone());
+        thread::spawn(move || {
+            loop {
+                let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(next) = next else { return };
+                let event = do_work(&shop, next).unwrap_or_else(Event::Broken);
+                if events.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    sender
+}
+
+fn do_work(shop: &Shop, work: Work) -> Result<Event, LocalError> {
+    let begun = Instant::now();
+    let (start, (outcome, number)) = match work {
+        Work::Run(start) => {
+            let ended = shop.run(&start)?;
+            (start, ended)
+        }
+        Work::Finish(adopted) => {
+            let ended = shop.finish(&adopted.start, adopted.ended)?;
+            (adopted.start, ended)
+        }
+    };
+    Ok(Event::Ended { start: Box::new(start), outcome, number, ran: begun.elapsed() })
+}
+
+/// The deciding thread's state.
+struct Supervisor {
+    home: LocalHome,
+    shop: Arc<Shop>,
+    capacity: Capacity,
+    free: Capacity,
+    idle: Duration,
+    work: Sender<Work>,
+    table: Table,
+    /// Granted, by the number of the sync that makes it durable.
+    granted: VecDeque<(u64, Vec<Start>)>,
+    /// Durably granted, waiting for room.
+    startable: VecDeque<Start>,
+    /// Over, by the number of the sync that makes it durable.
+    over: VecDeque<(u64, AttemptKey, Fate)>,
+    /// Files of the inbox, by the number of the sync after which they are not needed.
+    taken: VecDeque<(u64, PathBuf)>,
+    /// When something has to be done about an attempt.
+    alarms: BTreeMap<Instant, Vec<(AttemptKey, Alarm)>>,
+    in_use: HashMap<AttemptKey, Resources>,
+    recent: Duration,
+    busy_at: Instant,
+}
+
+/// What is done when an attempt's time has come.
+#[derive(Debug, Clone, Copy)]
+enum Alarm {
+    /// It ran as long as it may.
+    TimeLimit,
+    /// It was asked to end and did not.
+    Kill,
+}
+
+const CANCELLED: Outcome = Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy);
+const SKIPPED: Outcome = Outcome::without_exit(StepStatus::Skipped, StepReason::ParentFailed);
+
+impl Supervisor {
+    fn new(
+        home: LocalHome,
+        shop: Arc<Shop>,
+        capacity: Capacity,
+        idle: Duration,
+        work: Sender<Work>,
+    ) -> Self {
+        Self {
+            home,
+            shop,
+            capacity,
+            free: capacity,
+            idle,
+            work,
+            table: Table::default(),
+            granted: VecDeque::new(),
+            startable: VecDeque::new(),
+            over: VecDeque::new(),
+            taken: VecDeque::new(),
+            alarms: BTreeMap::new(),
+            in_use: HashMap::new(),
+            recent: SHORT_STEP,
+            busy_at: Instant::now(),
+        }
+    }
+
+    fn supervise(&mut self, events: &Receiver<Event>, lock: &File) -> Result<(), LocalError> {
+        self.read_inbox()?;
+        loop {
+            self.grant_and_start()?;
+            match events.recv_timeout(self.patience()) {
+                Ok(event) => {
+                    self.handle(event)?;
+                    // What came in meanwhile is handled before anything new is granted.
+                    while let Ok(event) = events.try_recv() {
+                        self.handle(event)?;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.read_inbox()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            self.raise_alarms();
+            if self.table.open() > 0 || !self.taken.is_empty() || !self.over.is_empty() {
+                self.busy_at = Instant::now();
+            } else if self.busy_at.elapsed() >= self.idle && self.leave(lock)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives the lock back and looks once more: an order that was put while we held it is ours.
+    fn leave(&mut self, lock: &File) -> Result<bool, LocalError> {
+        let path = self.home.lock();
+        let locked = |error: rustix::io::Errno| failed("lock", &path)(error.into());
+        flock(lock, FlockOperation::Unlock).map_err(locked)?;
+        if inbox::files(&self.home)?.is_empty() {
+            return Ok(true);
+        }
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                self.busy_at = Instant::now();
+                self.read_inbox()?;
+                Ok(false)
+            }
+            // Somebody else took over.
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(locked(error)),
+        }
+    }
+
+    fn handle(&mut self, event: Event) -> Result<(), LocalError> {
+        match event {
+            Event::Inbox => self.read_inbox(),
+            Event::Synced(number) => self.synced(number),
+            Event::Ended { start, outcome, number, ran } => {
+                self.release(&start.key);
+                self.recent = (self.recent * 7 + ran) / 8;
+                let succeeded = outcome.status == StepStatus::Success;
+                let fate = if succeeded { Fate::Succeeded } else { Fate::Over };
+                self.over.push_back((number, start.key, fate));
+                Ok(())
+            }
+            Event::Adopted(adopted) => {
+                // Without listeners the workers are gone and so are we.
+                let _ended = self.work.send(Work::Finish(adopted));
+                Ok(())
+            }
+            Event::Broken(error) => Err(error),
+        }
+    }
+
+    /// Takes up the orders in the inbox: journals them, and removes their files once that is durable.
+    fn read_inbox(&mut self) -> Result<(), LocalError> {
+        for path in inbox::files(&self.home)? {
+            if self.taken.iter().any(|(_, known)| *known == path) {
+                continue;
+            }
+            let Some((orders, unreadable)) = inbox::read(&path)? else { continue };
+            if unreadable > 0 {
+                tracing::error!(path = %path.display(), unreadable, "lines are no orders");
+            }
+            self.take_orders(orders, &path)?;
+        }
+        Ok(())
+    }
+
+    fn take_orders(&mut self, orders: Vec<Order>, path: &Path) -> Result<(), LocalError> {
+        let now = self.shop.clock.now();
+        let mut records = Vec::new();
+        let mut ordered = Vec::new();
+        let mut ends = Vec::new();
+        for order in orders {
+            match order {
+                Order::Start(start) => {
+                    if self.table.fate(&start.key).is_none() {
+                        ordered.push(start.key.clone());
+                        records.push(Record::Ordered(start.clone()));
+                        self.table.order(start);
+                    }
+                }
+                Order::Close { key, outcome } => ends.push((key, outcome, None)),
+                Order::Stop { key } => self.stop(key, &mut ends),
+            }
+        }
+        let number = self.shop.writer.append(&records)?;
+        self.taken.push_back((number, path.to_owned()));
+        for key in self.table.settle(&ordered, now) {
+            ends.push((key, SKIPPED, None));
+        }
+        self.close(ends, now)
+    }
+
+    /// Stops what runs; what was not granted is closed, and what waits for room never starts.
+    fn stop(&mut self, key: AttemptKey, ends: &mut Vec<(AttemptKey, Outcome, Option<String>)>) {
+        match self.table.fate(&key) {
+            Some(Fate::Granted) => {
+                self.shop.running.stop(&key, CANCELLED);
+                self.alarm(STOP_GRACE, key, Alarm::Kill);
+            }
+            Some(Fate::Ordered) | None => ends.push((key, CANCELLED, None)),
+            Some(Fate::Succeeded | Fate::Over) => {}
+        }
+    }
+
+    /// Closes attempts that were not granted, and with them whatever waits for them.
+    fn close(
+        &mut self,
+        mut ends: Vec<(AttemptKey, Outcome, Option<String>)>,
+        now: Timestamp,
+    ) -> Result<(), LocalError> {
+        let mut records = Vec::new();
+        while let Some((key, outcome, message)) = ends.pop() {
+            if !matches!(self.table.fate(&key), None | Some(Fate::Ordered)) {
+                continue;
+            }
+            let consequences = self.table.finish(&key, Fate::Over, now);
+            // Under a cancel, what is behind a closed attempt was never tried for the same reason.
+            let behind = if outcome.status == StepStatus::Cancelled { CANCELLED } else { SKIPPED };
+            ends.extend(consequences.skipped.into_iter().map(|key| (key, behind, None)));
+            records.push(Record::Closed { key, outcome, message, at: now });
+        }
+        if !records.is_empty() {
+            self.shop.writer.append(&records)?;
+        }
+        Ok(())
+    }
+
+    /// Everything up to this number is durable: grants may start, ends count.
+    fn synced(&mut self, number: u64) -> Result<(), LocalError> {
+        while self.granted.front().is_some_and(|(granted, _)| *granted <= number) {
+            if let Some((_, starts)) = self.granted.pop_front() {
+                self.startable.extend(starts);
+            }
+        }
+        while self.taken.front().is_some_and(|(taken, _)| *taken <= number) {
+            if let Some((_, path)) = self.taken.pop_front() {
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
+            }
+        }
+        let now = self.shop.clock.now();
+        let mut ends = Vec::new();
+        while self.over.front().is_some_and(|(over, _, _)| *over <= number) {
+            if let Some((_, key, fate)) = self.over.pop_front() {
+                let consequences = self.table.finish(&key, fate, now);
+                ends.extend(consequences.skipped.into_iter().map(|key| (key, SKIPPED, None)));
+            }
+        }
+        self.close(ends, now)
+    }
+
+    fn grant_and_start(&mut self) -> Result<(), LocalError> {
+        let now = self.shop.clock.now();
+        self.table.wake(now);
+        let slots = usize::try_from(self.capacity.threads).unwrap_or(usize::MAX);
+        let batch = if self.recent < SHORT_STEP { SHORT_BATCH } else { 2 * slots };
+        let waiting: usize = self.granted.iter().map(|(_, starts)| starts.len()).sum::<usize>()
+            + self.startable.len();
+        if waiting * 2 < batch {
+            self.grant(batch - waiting, now)?;
+        }
+        while let Some(start) = self.startable.pop_front() {
+            if !self.fits(start.resources) {
+                self.startable.push_front(start);
+                break;
+            }
+            self.occupy(&start);
+            // Without listeners the workers are gone and so are we.
+            let _ended = self.work.send(Work::Run(start));
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, most: usize, now: Timestamp) -> Result<(), LocalError> {
+        let (starts, large): (Vec<Start>, Vec<Start>) = self
+            .table
+            .grant(most)
+            .into_iter()
+            .partition(|start| self.could_ever_fit(start.resources));
+        let refused = large.into_iter().map(|start| {
+            let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
+            let message = self.too_large(start.resources);
+            self.table.set(&start.key, Fate::Ordered);
+            (start.key, outcome, Some(message))
+        });
+        let refused = refused.collect::<Vec<_>>();
+        self.close(refused, now)?;
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let records: Vec<Record> =
+            starts.iter().map(|start| Record::Granted { key: start.key.clone() }).collect();
+        let number = self.shop.writer.append(&records)?;
+        self.granted.push_back((number, starts));
+        Ok(())
+    }
+
+    fn could_ever_fit(&self, resources: Resources) -> bool {
+        resources.threads <= self.capacity.threads
+            && resources.memory_bytes.unwrap_or(0) <= self.capacity.memory_bytes
+    }
+
+    fn too_large(&self, resources: Resources) -> String {
+        let memory = resources.memory_bytes.unwrap_or(0);
+        if resources.threads > self.capacity.threads {
+            let (asked, here) = (resources.threads, self.capacity.threads);
+            return format!("the step asks for {asked} threads, this machine has {here}");
+        }
+        let (asked, here) = (format_memory(memory), format_memory(self.capacity.memory_bytes));
+        format!("the step asks for {asked} of memory, this machine gives {here}")
+    }
+
+    fn fits(&self, resources: Resources) -> bool {
+        resources.threads <= self.free.threads
+            && resources.memory_bytes.unwrap_or(0) <= self.free.memory_bytes
+    }
+
+    fn occupy(&mut self, start: &Start) {
+        let Resources { threads, memory_bytes, seconds } = start.resources;
+        self.free.threads = self.free.threads.saturating_sub(threads);
+        self.free.memory_bytes = self.free.memory_bytes.saturating_sub(memory_bytes.unwrap_or(0));
+        self.in_use.insert(start.key.clone(), start.resources);
+        if let Some(seconds) = seconds {
+            self.alarm(Duration::from_secs(seconds), start.key.clone(), Alarm::TimeLimit);
+        }
+    }
+
+    fn release(&mut self, key: &AttemptKey) {
+        let Some(Resources { threads, memory_bytes, .. }) = self.in_use.remove(key) else { return };
+        // Adopted attempts may have taken more than there was.
+        self.free.threads = (self.free.threads + threads).min(self.capacity.threads);
+        self.free.memory_bytes = self
+            .free
+            .memory_bytes
+            .saturating_add(memory_bytes.unwrap_or(0))
+            .min(self.capacity.memory_bytes);
+    }
+
+    fn alarm(&mut self, after: Duration, key: AttemptKey, alarm: Alarm) {
+        let at = Instant::now() + after;
+        self.alarms.entry(at).or_default().push((key, alarm));
+    }
+
+    fn raise_alarms(&mut self) {
+        let now = Instant::now();
+        while self.alarms.first_key_value().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, due)) = self.alarms.pop_first() else { break };
+            for (key, alarm) in due {
+                match alarm {
+                    Alarm::TimeLimit if self.in_use.contains_key(&key) => {
+                        let outcome =
+                            Outcome::without_exit(StepStatus::Failed, StepReason::TimeLimit);
+                        self.shop.running.stop(&key, outcome);
+                        self.alarm(STOP_GRACE, key, Alarm::Kill);
+                    }
+                    Alarm::TimeLimit => {}
+                    Alarm::Kill => self.shop.running.kill(&key),
+                }
+            }
+        }
+    }
+
+    /// How long nothing has to be done, if no event comes.
+    fn patience(&mut self) -> Duration {
+        let now = self.shop.clock.now();
+        let delayed = self
+            .table
+            .wake(now)
+            .map(|at| Duration::from_micros(at.micros_since(now).cast_unsigned().max(1)));
+        let alarm = self.alarms.first_key_value();
+        let alarm = alarm.map(|(at, _)| at.saturating_duration_since(Instant::now()));
+        [delayed, alarm].into_iter().flatten().fold(TICK, Duration::min)
+    }
+}

@@ -1,0 +1,284 @@
+//! Running one attempt: its command in a group of its own, and then its outputs.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
+use niassa_model::time::{Clock, Timestamp};
+use rustix::process::Signal;
+
+use super::super::guardian::{ProcessEnd, reap, wait_unreaped};
+use super::super::journal::{Ended, Record, Started};
+use super::super::{LocalError, Provisioning, Start, machine};
+use super::writer::Writer;
+
+/// How long what is left of a killed group is waited for.
+const GROUP_GONE_TRIES: u32 = 2_000;
+
+/// What every attempt needs to run.
+pub(super) struct Shop {
+    pub(super) executable: PathBuf,
+    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) writer: Writer,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) running: Running,
+}
+
+/// The processes that run now, and who is to be stopped.
+#[derive(Default)]
+pub(super) struct Running {
+    processes: Mutex<HashMap<AttemptKey, Process>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Process {
+    /// The leader of its group, once it was started.
+    pid: Option<u32>,
+    /// What it comes to, where it was stopped by us.
+    stopped: Option<Outcome>,
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<AttemptKey, Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that an attempt is about to run.
+    fn enter(&self, key: &AttemptKey) {
+        self.lock().entry(key.clone()).or_insert(Process { pid: None, stopped: None });
+    }
+
+    /// Notes an attempt's process; a stop that came before reaches it now.
+    pub(super) fn started(&self, key: &AttemptKey, pid: u32) {
+        let mut processes = self.lock();
+        let process = processes.entry(key.clone()).or_insert(Process { pid: None, stopped: None });
+        process.pid = Some(pid);
+        if process.stopped.is_some() {
+            machine::signal_group(pid, Signal::TERM);
+        }
+    }
+
+    /// Notes that a process has ended and must not be signalled any more.
+    fn ended(&self, key: &AttemptKey) {
+        if let Some(process) = self.lock().get_mut(key) {
+            process.pid = None;
+        }
+    }
+
+    /// Forgets an attempt; returns what it comes to if it was stopped.
+    pub(super) fn leave(&self, key: &AttemptKey) -> Option<Outcome> {
+        self.lock().remove(key)?.stopped
+    }
+
+    /// Asks an attempt to end. The first reason stays.
+    pub(super) fn stop(&self, key: &AttemptKey, outcome: Outcome) {
+        let mut processes = self.lock();
+        if let Some(process) = processes.get_mut(key) {
+            process.stopped.get_or_insert(outcome);
+            if let Some(pid) = process.pid {
+                machine::signal_group(pid, Signal::TERM);
+            }
+        }
+    }
+
+    /// Ends what did not end by itself.
+    pub(super) fn kill(&self, key: &AttemptKey) {
+        if let Some(Process { pid: Some(pid), .. }) = self.lock().get(key) {
+            machine::signal_group(*pid, Signal::KILL);
+        }
+    }
+
+    fn is_stopped(&self, key: &AttemptKey) -> bool {
+        self.lock().get(key).is_some_and(|process| process.stopped.is_some())
+    }
+}
+
+impl Shop {
+    /// Runs an attempt to its end and journals it; returns how it ended and the number to wait for.
+    pub(super) fn run(&self, start: &Start) -> Result<(Outcome, u64), LocalError> {
+        self.running.enter(&start.key);
+        self.writer.note(&Record::Starting { key: start.key.clone() })?;
+        let started_at = self.clock.now();
+        let spawned = self.spawn(start);
+        let ended = match spawned {
+            Err(error) => self.never_started(start, &error),
+            Ok(pid) => {
+                let started = Started { key: start.key.clone(), pid, at: started_at };
+                self.writer.note(&Record::Started(started))?;
+                self.running.started(&start.key, pid);
+                match self.wait(&start.key, pid) {
+                    Ok(end) => self.ended(start, started_at, self.clock.now(), end),
+                    Err(error) => self.never_started(start, &error),
+                }
+            }
+        };
+        self.finish(start, ended)
+    }
+
+    /// Goes on with an attempt whose command was found to have ended.
+    pub(super) fn finish(&self, start: &Start, ended: Ended) -> Result<(Outcome, u64), LocalError> {
+        let ended = self.provision(start, ended)?;
+        let outcome = ended.outcome;
+        self.running.leave(&start.key);
+        let number = self.writer.exit(&start.attempt_dir, ended)?;
+        Ok((outcome, number))
+    }
+
+    fn never_started(&self, start: &Start, error: &io::Error) -> Ended {
+        let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
+        Ended {
+            key: start.key.clone(),
+            outcome,
+            started_at: None,
+            ended_at: self.clock.now(),
+            cpu_micros: None,
+            peak_memory_bytes: None,
+            message: Some(format!("the command could not be started: {error}")),
+        }
+    }
+
+    /// Makes of a process's end what the attempt came to so far.
+    pub(super) fn ended(
+        &self,
+        start: &Start,
+        started_at: Timestamp,
+        ended_at: Timestamp,
+        end: ProcessEnd,
+    ) -> Ended {
+        let stopped = self.running.lock().get(&start.key).and_then(|process| process.stopped);
+        let (status, reason) = match (stopped, end) {
+            (Some(outcome), _) => (outcome.status, outcome.reason),
+            (None, ProcessEnd { exit_code: Some(0), .. }) => (StepStatus::Success, None),
+            (None, ProcessEnd { signal: Some(_), .. }) => {
+                (StepStatus::Failed, Some(StepReason::Signal))
+            }
+            (None, _) => (StepStatus::Failed, Some(StepReason::ExitCode)),
+        };
+        Ended {
+            key: start.key.clone(),
+            outcome: Outcome { status, reason, exit_code: end.exit_code, signal: end.signal },
+            started_at: Some(started_at),
+            ended_at,
+            cpu_micros: Some(end.cpu_micros),
+            peak_memory_bytes: Some(end.peak_memory_bytes),
+            message: None,
+        }
+    }
+
+    /// Provisions the outputs of an attempt that has succeeded so far.
+    fn provision(&self, start: &Start, mut ended: Ended) -> Result<Ended, LocalError> {
+        let has_outputs = start.provisioning == Provisioning::Outputs;
+        if !has_outputs || ended.outcome.status != StepStatus::Success {
+            return Ok(ended);
+        }
+        self.writer.note(&Record::Ran(ended.clone()))?;
+        let provisioned = self.spawn_provision(start).and_then(|pid| {
+            self.running.started(&start.key, pid);
+            self.wait(&start.key, pid)
+        });
+        let failure = |message| {
+            (Outcome::without_exit(StepStatus::Failed, StepReason::ProvisionOut), Some(message))
+        };
+        let (outcome, message) = match provisioned {
+            Ok(ProcessEnd { exit_code: Some(0), .. }) => (ended.outcome, None),
+            Ok(_) if self.running.is_stopped(&start.key) => {
+                (Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy), None)
+            }
+            Ok(_) => failure("the outputs could not be kept; stderr says why".to_owned()),
+            Err(error) => failure(format!("provisioning could not be started: {error}")),
+        };
+        ended.outcome = Outcome { exit_code: ended.outcome.exit_code, ..outcome };
+        ended.message = message;
+        ended.ended_at = self.clock.now();
+        Ok(ended)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts commands of steps")]
+    fn spawn(&self, start: &Start) -> io::Result<u32> {
+        let (step, work) = folders(&start.attempt_dir)?;
+        let out = File::create(start.attempt_dir.join("stdout"))?;
+        let err = File::create(start.attempt_dir.join("stderr"))?;
+        let mut command = Command::new("/bin/bash");
+        command
+            .args(["-euo", "pipefail"])
+            .arg(step.join("command.sh"))
+            .current_dir(work)
+            .stdout(out)
+            .stderr(err);
+        command.env("WORKFLOW_RUN_ACCESSION", start.key.run.to_string());
+        if let Some(processing) = start.processing {
+            command.env("PROCESSING_ACCESSION", processing.to_string());
+        }
+        self.spawn_in_group(command, start)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "outputs are kept by a process of their own")]
+    fn spawn_provision(&self, start: &Start) -> io::Result<u32> {
+        let err =
+            OpenOptions::new().append(true).create(true).open(start.attempt_dir.join("stderr"))?;
+        let mut command = Command::new(&self.executable);
+        command.arg("provision").arg(&start.attempt_dir).stdout(Stdio::null()).stderr(err);
+        self.spawn_in_group(command, start)
+    }
+
+    fn spawn_in_group(&self, mut command: Command, start: &Start) -> io::Result<u32> {
+        let own: Vec<(OsString, OsString)> = command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .collect();
+        command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(own)
+            .env("NIASSA_KEY", start.key.to_string())
+            .stdin(Stdio::null())
+            .process_group(0);
+        // Dropping the handle leaves the process alone; it is reaped by `wait`.
+        command.spawn().map(|child| child.id())
+    }
+
+    /// Waits for a process of ours, ends what is left of its group, and reaps it.
+    fn wait(&self, key: &AttemptKey, pid: u32) -> io::Result<ProcessEnd> {
+        wait_unreaped(pid)?;
+        self.running.ended(key);
+        machine::signal_group(pid, Signal::KILL);
+        let end = reap(pid)?;
+        end_group(pid);
+        Ok(end)
+    }
+}
+
+/// Waits until nothing of a group is left: a cancel is done only then.
+pub(super) fn end_group(pid: u32) {
+    for _ in 0..GROUP_GONE_TRIES {
+        if !machine::group_is_there(pid) {
+            return;
+        }
+        machine::signal_group(pid, Signal::KILL);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    tracing::warn!(pid, "something of a process group does not end");
+}
+
+/// The step's directory and the run's `work/`, from an attempt's directory.
+fn folders(attempt_dir: &Path) -> io::Result<(&Path, PathBuf)> {
+    let not_ours = || io::Error::new(io::ErrorKind::InvalidInput, "not an attempt's directory");
+    let step = attempt_dir.parent().ok_or_else(not_ours)?;
+    let run = step.ancestors().nth(3).ok_or_else(not_ours)?;
+    Ok((step, run.join("work")))
+}
+
+/// Tells whether a variable is passed on to commands: secrets and schedulers' variables are not.
+pub(super) fn is_passed_on(name: &str) -> bool {
+    const SECRETS: [&str; 2] = ["SW_REST_", "AWS_"];
+    const SCHEDULERS: [&str; 6] = ["SLURM_", "SBATCH_", "SGE_", "JOB_", "NIASSA_", "NOTIFY_"];
+    let is_ours = matches!(name, "WORKFLOW_RUN_ACCESSION" | "PROCESSING_ACCESSION");
+    !is_ours && !SECRETS.iter().chain(&SCHEDULERS).any(|prefix| name.starts_with(prefix))
+}

@@ -1,0 +1,246 @@
+//! What the supervisor knows of every attempt: who waits for whom, who is ready, who is over.
+//!
+//! Pure: it starts nothing and writes nothing. Every attempt that was ever granted or closed keeps
+//! its fate here, so that an order that comes twice does nothing.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use niassa_model::accession::Accession;
+use niassa_model::run::RunTag;
+use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
+use niassa_model::time::Timestamp;
+
+use super::super::Start;
+
+/// Where an attempt stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Ordered: it waits for others, for its time, or for room.
+    Ordered,
+    /// Granted: it runs, or will.
+    Granted,
+    /// It has succeeded.
+    Succeeded,
+    /// It is over otherwise, or never starts.
+    Over,
+}
+
+/// What a finished or closed attempt leads to.
+#[derive(Debug, PartialEq, Eq, Default)]
+pub(super) struct Consequences {
+    /// Attempts that can never start now, directly behind it.
+    pub(super) skipped: Vec<AttemptKey>,
+}
+
+/// All attempts.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    fates: HashMap<(Accession, RunTag), HashMap<(StepIndex, AttemptNumber), Fate>>,
+    waiting: HashMap<AttemptKey, Waiting>,
+    dependents: HashMap<AttemptKey, Vec<AttemptKey>>,
+    ready: VecDeque<Start>,
+    later: BTreeSet<(Timestamp, AttemptKey)>,
+    open: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    start: Start,
+    missing: usize,
+}
+
+impl Table {
+    /// Returns where an attempt stands, if it was ever heard of.
+    pub(super) fn fate(&self, key: &AttemptKey) -> Option<Fate> {
+        let run = self.fates.get(&(key.run, key.tag.clone()))?;
+        run.get(&(key.step, key.attempt)).copied()
+    }
+
+    /// Returns how many attempts are ordered or granted and not over.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Sets what a journal says, while it is replayed.
+    pub(super) fn set(&mut self, key: &AttemptKey, fate: Fate) {
+        let run = self.fates.entry((key.run, key.tag.clone())).or_default();
+        let before = run.insert((key.step, key.attempt), fate);
+        let is_open = |fate| matches!(fate, Some(Fate::Ordered | Fate::Granted));
+        self.open += usize::from(is_open(Some(fate)));
+        self.open -= usize::from(is_open(before));
+    }
+
+    /// Takes an order. Everything of a batch must be taken before `settle` is called.
+    ///
+    /// An attempt in `after` that was never heard of counts as not there yet.
+    pub(super) fn order(&mut self, start: Start) {
+        self.set(&start.key, Fate::Ordered);
+        self.waiting.insert(start.key.clone(), Waiting { start, missing: 0 });
+    }
+
+    /// Works out what newly ordered attempts wait for. Returns those behind something that is over.
+    pub(super) fn settle(&mut self, keys: &[AttemptKey], now: Timestamp) -> Vec<AttemptKey> {
+        let mut skipped = Vec::new();
+        for key in keys {
+            let Some(waiting) = self.waiting.get(key) else { continue };
+            let after = waiting.start.after.clone();
+            let mut missing = 0;
+            let mut is_over = false;
+            for parent in after {
+                match self.fate(&parent) {
+                    Some(Fate::Succeeded) => {}
+                    Some(Fate::Over) => is_over = true,
+                    Some(Fate::Ordered | Fate::Granted) | None => {
+                        missing += 1;
+                        self.dependents.entry(parent).or_default().push(key.clone());
+                    }
+                }
+            }
+            if let Some(waiting) = self.waiting.get_mut(key) {
+                waiting.missing = missing;
+            }
+            if is_over {
+                skipped.push(key.clone());
+            } else if missing == 0 {
+                self.make_ready(key, now);
+            }
+        }
+        skipped
+    }
+
+    /// Moves attempts whose time has come to the ready ones; returns when the next one's comes.
+    pub(super) fn wake(&mut self, now: Timestamp) -> Option<Timestamp> {
+        while let Some((at, key)) = self.later.first().cloned() {
+            if at > now {
+                return Some(at);
+            }
+            self.later.pop_first();
+            self.make_ready(&key, now);
+        }
+        None
+    }
+
+    fn make_ready(&mut self, key: &AttemptKey, now: Timestamp) {
+        let Some(waiting) = self.waiting.get(key) else { return };
+        match waiting.start.not_before {
+            Some(at) if at > now => {
+                self.later.insert((at, key.clone()));
+            }
+            Some(_) | None => {
+                if let Some(waiting) = self.waiting.remove(key) {
+                    self.ready.push_back(waiting.start);
+                }
+            }
+        }
+    }
+
+    /// Takes up to so many ready attempts, which are granted from now on.
+    pub(super) fn grant(&mut self, most: usize) -> Vec<Start> {
+        let mut granted = Vec::new();
+        while granted.len() < most {
+            let Some(start) = self.ready.pop_front() else { break };
+            // Closed while it waited for room.
+            if self.fate(&start.key) == Some(Fate::Ordered) {
+                self.set(&start.key, Fate::Granted);
+                granted.push(start);
+            }
+        }
+        granted
+    }
+
+    /// Notes that an attempt is over; returns those directly behind it that can never start.
+    pub(super) fn finish(&mut self, key: &AttemptKey, fate: Fate, now: Timestamp) -> Consequences {
+        self.set(key, fate);
+        self.waiting.remove(key);
+        let mut consequences = Consequences::default();
+        for dependent in self.dependents.remove(key).unwrap_or_default() {
+            if self.fate(&dependent) != Some(Fate::Ordered) {
+                continue;
+            }
+            if fate != Fate::Succeeded {
+                consequences.skipped.push(dependent);
+            } else if let Some(waiting) = self.waiting.get_mut(&dependent) {
+                waiting.missing = waiting.missing.saturating_sub(1);
+                if waiting.missing == 0 {
+                    self.make_ready(&dependent, now);
+                }
+            }
+        }
+        consequences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use niassa_model::resources::Resources;
+
+    use super::super::super::Provisioning;
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000);
+
+    fn key(step: u32) -> AttemptKey {
+        format!("nia-1-aaaaaaaaaa-s{step}-a1").parse().unwrap()
+    }
+
+    fn start(step: u32, after: &[u32]) -> Start {
+        Start {
+            key: key(step),
+            attempt_dir: "/nowhere".into(),
+            resources: Resources::default(),
+            after: after.iter().map(|step| key(*step)).collect(),
+            processing: None,
+            provisioning: Provisioning::Nothing,
+            not_before: None,
+        }
+    }
+
+    fn granted(table: &mut Table) -> Vec<u32> {
+        table.grant(10).iter().map(|start| start.key.step.0).collect()
+    }
+
+    #[test]
+    fn a_chain_goes_step_by_step() {
+        let mut table = Table::default();
+        for one in [start(1, &[0]), start(0, &[]), start(2, &[0, 1])] {
+            table.order(one);
+        }
+        assert!(table.settle(&[key(1), key(0), key(2)], NOW).is_empty());
+        assert_eq!(granted(&mut table), [0]);
+        assert_eq!(table.finish(&key(0), Fate::Succeeded, NOW), Consequences::default());
+        assert_eq!(granted(&mut table), [1]);
+        table.finish(&key(1), Fate::Succeeded, NOW);
+        assert_eq!(granted(&mut table), [2]);
+        assert_eq!(table.open(), 1);
+        table.finish(&key(2), Fate::Succeeded, NOW);
+        assert_eq!(table.open(), 0);
+    }
+
+    #[test]
+    fn behind_a_failure_nothing_starts() {
+        let mut table = Table::default();
+        table.order(start(0, &[]));
+        table.order(start(1, &[0]));
+        table.settle(&[key(0), key(1)], NOW);
+        granted(&mut table);
+        assert_eq!(table.finish(&key(0), Fate::Over, NOW).skipped, [key(1)]);
+        table.finish(&key(1), Fate::Over, NOW);
+        table.order(start(2, &[1]));
+        assert_eq!(table.settle(&[key(2)], NOW), [key(2)]);
+        assert!(granted(&mut table).is_empty());
+    }
+
+    #[test]
+    fn a_delay_is_kept_and_a_closed_attempt_is_never_granted() {
+        let mut table = Table::default();
+        let at = Timestamp::from_micros(2_000);
+        table.order(Start { not_before: Some(at), ..start(0, &[]) });
+        table.order(start(1, &[]));
+        table.settle(&[key(0), key(1)], NOW);
+        table.finish(&key(1), Fate::Over, NOW);
+        assert!(granted(&mut table).is_empty());
+        assert_eq!(table.wake(NOW), Some(at));
+        assert_eq!(table.wake(at), None);
+        assert_eq!(granted(&mut table), [0]);
+    }
+}

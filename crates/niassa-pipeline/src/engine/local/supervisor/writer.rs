@@ -1,0 +1,129 @@
+//! Writing the journal: records go into the file at once, and one thread makes them durable.
+//!
+//! While the disk works on one sync the next records gather, so a sync serves as many records as
+//! came in meanwhile. Records that only narrow a doubt after a kill need no sync of their own.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::super::journal::{Ended, Record, encode};
+use super::super::{LocalError, failed};
+use super::Event;
+
+/// The journal of this life.
+#[derive(Clone)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    file: File,
+    /// Records that have to be durable, counted.
+    written: u64,
+    exits: Vec<(PathBuf, Ended)>,
+}
+
+impl Writer {
+    /// Makes the journal and starts the thread that syncs it.
+    pub(super) fn create(path: PathBuf, events: Sender<Event>) -> Result<Self, LocalError> {
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(failed("make", &path))?;
+        let syncing = file.try_clone().map_err(failed("open", &path))?;
+        let state = Mutex::new(State { file, written: 0, exits: Vec::new() });
+        let shared = Arc::new(Shared { path, state, changed: Condvar::new() });
+        let writer = Self { shared };
+        let own = writer.clone();
+        thread::spawn(move || own.sync_always(&syncing, &events));
+        Ok(writer)
+    }
+
+    /// Appends records that have to be durable; returns the number to wait for.
+    pub(super) fn append(&self, records: &[Record]) -> Result<u64, LocalError> {
+        let mut state = self.write(records)?;
+        state.written += records.len() as u64;
+        self.shared.changed.notify_one();
+        Ok(state.written)
+    }
+
+    /// Appends a record that is of use only as long as this boot lasts.
+    pub(super) fn note(&self, record: &Record) -> Result<(), LocalError> {
+        self.write(std::slice::from_ref(record)).map(drop)
+    }
+
+    /// Appends an exit; once it is durable, `exit.json` is written from it.
+    pub(super) fn exit(&self, attempt_dir: &Path, ended: Ended) -> Result<u64, LocalError> {
+        let record = Record::Exit(ended);
+        let mut state = self.write(std::slice::from_ref(&record))?;
+        if let Record::Exit(ended) = record {
+            state.exits.push((attempt_dir.to_owned(), ended));
+        }
+        state.written += 1;
+        self.shared.changed.notify_one();
+        Ok(state.written)
+    }
+
+    fn write(&self, records: &[Record]) -> Result<MutexGuard<'_, State>, LocalError> {
+        let mut lines = Vec::with_capacity(256 * records.len());
+        for record in records {
+            encode(record, &mut lines).map_err(failed("encode for", &self.shared.path))?;
+        }
+        let mut state = self.lock();
+        state.file.write_all(&lines).map_err(failed("write", &self.shared.path))?;
+        Ok(state)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked while it held the lock left whole lines behind.
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Syncs whenever something is unsynced. Ends when nobody listens, or when the disk fails: then
+    /// nothing more is told as durable, and the supervisor ends.
+    fn sync_always(&self, file: &File, events: &Sender<Event>) {
+        let mut synced = 0;
+        loop {
+            let mut state = self.lock();
+            while state.written == synced {
+                state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            let target = state.written;
+            let exits = std::mem::take(&mut state.exits);
+            drop(state);
+            if let Err(source) = file.sync_data() {
+                let error = failed("sync", &self.shared.path)(source);
+                let _nobody_listens = events.send(Event::Broken(error));
+                return;
+            }
+            synced = target;
+            if events.send(Event::Synced(synced)).is_err() {
+                return;
+            }
+            for (attempt_dir, ended) in exits {
+                if let Err(error) = write_exit(&attempt_dir, &ended) {
+                    let path = attempt_dir.display();
+                    tracing::warn!(%path, %error, "exit.json cannot be written; the journal has it");
+                }
+            }
+        }
+    }
+}
+
+/// Writes `exit.json`, for people: derived from the journal, never read by us.
+fn write_exit(attempt_dir: &Path, ended: &Ended) -> io::Result<()> {
+    let temporary = attempt_dir.join(".exit.json");
+    std::fs::write(&temporary, serde_json::to_vec(ended)?)?;
+    std::fs::rename(temporary, attempt_dir.join("exit.json"))
+}

@@ -1,0 +1,255 @@
+//! The propagator: tells the service what the engine did, and acts where a run waits for somebody.
+//!
+//! Facts need no claim: whatever the journals say since the last look is recorded, late and
+//! repeatedly if need be. A run is claimed only when it needs an action: a cancel, a retry, a
+//! further attempt, or because the engine has nothing of it although it is active. That last case
+//! is a launcher that was killed between its record and its orders.
+
+mod facts;
+mod offsets;
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use niassa_api::claims::{ClaimRuns, ClaimWant};
+use niassa_api::client::{Client, ClientError};
+use niassa_api::facts::{AttemptFact, Need, RecordFacts};
+use niassa_api::runs::RunQuery;
+use niassa_model::accession::Accession;
+use niassa_model::host::HostLabel;
+use niassa_model::limits::{CLAIM_BATCH, FACTS_PER_CALL, PAGE_MOST};
+use niassa_model::run::{RunStatus, RunTag};
+use niassa_model::time::Clock;
+
+use crate::engine::local::client::wait_for_change;
+use crate::engine::local::journal;
+use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
+use offsets::OffsetsFile;
+
+/// How long the list of active runs is trusted: a cancel or a retry is noticed after it.
+const LIST_EVERY: Duration = Duration::from_secs(1);
+
+/// How often active runs are compared with everything the engine has.
+const COMPARE_EVERY: Duration = Duration::from_secs(2);
+
+/// Which runs to look after, of those this OS user launched from this work directory.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PropagateFilter {
+    /// Only runs that were scheduled for this label.
+    pub host: Option<HostLabel>,
+    /// Only these runs.
+    pub accessions: Option<Vec<Accession>>,
+}
+
+/// What a tick came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PropagateReport {
+    /// Runs that are still active here.
+    pub active: u64,
+    /// Runs whose status changed, with the new one.
+    pub changed: Vec<(Accession, RunStatus)>,
+    /// Facts that were recorded.
+    pub facts: u64,
+}
+
+/// A propagator of one account, on one machine, for one work directory.
+pub struct Propagator {
+    reconciler: Reconciler,
+    filter: PropagateFilter,
+    threads: NonZeroUsize,
+    offsets: OffsetsFile,
+    active: BTreeMap<Accession, ActiveRun>,
+    listed_at: Option<Instant>,
+    compared_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone)]
+struct ActiveRun {
+    tag: RunTag,
+    status: RunStatus,
+    need: Need,
+}
+
+impl Propagator {
+    /// Opens the work directory. `identity` names the service and the account: what was read from
+    /// the journals is remembered for each apart.
+    pub fn new(
+        client: Client,
+        identity: &str,
+        settings: PipelineSettings,
+        filter: PropagateFilter,
+        threads: NonZeroUsize,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, PipelineError> {
+        let reconciler = Reconciler::new(client, settings, clock)?;
+        let offsets = OffsetsFile::open(&reconciler.home, identity, &filter);
+        Ok(Self {
+            reconciler,
+            filter,
+            threads,
+            offsets,
+            active: BTreeMap::new(),
+            listed_at: None,
+            compared_at: None,
+        })
+    }
+
+    /// Records what happened since the last tick, and acts where somebody has to.
+    pub async fn propagate_tick(
+        &mut self,
+        on: Listener<'_>,
+    ) -> Result<PropagateReport, PipelineError> {
+        let mut report = PropagateReport::default();
+        // Read first, list second: a run is listed as active before its first line is written.
+        let home = self.reconciler.home.clone();
+        let mut offsets = self.offsets.offsets.clone();
+        let (news, offsets) = blocking(move || {
+            journal::read_new(&home, &mut offsets).map(|records| (records, offsets))
+        })
+        .await??;
+        let unknown = news.iter().any(|(key, _)| !self.active.contains_key(&key.run));
+        if unknown || self.listed_at.is_none_or(|at| at.elapsed() >= LIST_EVERY) {
+            self.list(&mut report).await?;
+        }
+        let ours = news.into_iter().filter(|(key, _)| self.is_active(key.run, &key.tag)).collect();
+        self.record(ours, &mut report).await?;
+        self.offsets.keep(offsets)?;
+        let mut need: Vec<Accession> = self
+            .active
+            .iter()
+            .filter(|(_, run)| run.need == Need::Action)
+            .map(|(s, _)| *s)
+            .collect();
+        if self.compared_at.is_none_or(|at| at.elapsed() >= COMPARE_EVERY) {
+            need.extend(self.compare(&mut report).await?);
+            self.compared_at = Some(Instant::now());
+        }
+        self.act(need, on).await?;
+        if !self.active.is_empty() {
+            self.reconciler.ensure_supervisor()?;
+        }
+        report.active = self.active.len() as u64;
+        Ok(report)
+    }
+
+    /// Waits until the engine has something to tell, at most so long.
+    pub async fn wait_for_change(&self, timeout: Duration) -> Result<(), PipelineError> {
+        let (home, offsets) = (self.reconciler.home.clone(), self.offsets.offsets.clone());
+        Ok(blocking(move || wait_for_change(&home, &offsets, timeout)).await??)
+    }
+
+    fn is_active(&self, run: Accession, tag: &RunTag) -> bool {
+        self.active.get(&run).is_some_and(|active| active.tag == *tag)
+    }
+
+    /// Asks for the active runs of this place.
+    async fn list(&mut self, report: &mut PropagateReport) -> Result<(), ClientError> {
+        let mut query = RunQuery {
+            active: Some(1),
+            place: Some(self.reconciler.place.key()),
+            host: self.filter.host.as_ref().map(ToString::to_string),
+            accessions: self.filter.accessions.as_ref().map(|accessions| {
+                accessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+            }),
+            limit: Some(PAGE_MOST),
+            ..RunQuery::default()
+        };
+        let mut active = BTreeMap::new();
+        loop {
+            let page = self.reconciler.client.runs(&query).await?;
+            for run in page.items {
+                let known = self.active.get(&run.swid);
+                if known.is_some_and(|known| known.status != run.status) {
+                    report.changed.push((run.swid, run.status));
+                }
+                let row = ActiveRun { tag: run.tag, status: run.status, need: run.need };
+                active.insert(run.swid, row);
+            }
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => break,
+            }
+        }
+        self.active = active;
+        self.listed_at = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Records facts, at most 1,000 per call.
+    async fn record(
+        &mut self,
+        news: Vec<facts::News>,
+        report: &mut PropagateReport,
+    ) -> Result<(), PipelineError> {
+        let (work_dir, threads) = (self.reconciler.work_dir().to_owned(), self.threads);
+        let facts = blocking(move || facts::make(&work_dir, news, threads)).await?;
+        let mut calls = facts.into_iter().peekable();
+        while calls.peek().is_some() {
+            let facts: Vec<AttemptFact> = calls.by_ref().take(FACTS_PER_CALL).collect();
+            report.facts += facts.len() as u64;
+            let recorded = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
+            for refused in &recorded.refused {
+                tracing::warn!(why = refused.why, "a fact was refused");
+            }
+            for run in recorded.runs {
+                let Some(known) = self.active.get_mut(&run.swid) else { continue };
+                if known.status != run.status {
+                    report.changed.push((run.swid, run.status));
+                }
+                (known.status, known.need) = (run.status, run.need);
+                if !run.status.is_active() {
+                    self.active.remove(&run.swid);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares active runs with everything the engine has. What it knows is recorded once more;
+    /// runs of which it has nothing open are returned.
+    async fn compare(
+        &mut self,
+        report: &mut PropagateReport,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let wanted: HashSet<(Accession, RunTag)> =
+            self.active.iter().map(|(swid, run)| (*swid, run.tag.clone())).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let home = self.reconciler.home.clone();
+        let snapshot = blocking(move || Snapshot::take(&home, wanted)).await??;
+        let open = snapshot.runs_with_open_attempts();
+        let idle: HashSet<Accession> =
+            self.active.keys().copied().filter(|swid| !open.contains(swid)).collect();
+        let known = snapshot.news(|key| idle.contains(&key.run));
+        self.record(known, report).await?;
+        Ok(idle.into_iter().filter(|swid| self.active.contains_key(swid)).collect())
+    }
+
+    /// Claims runs that need somebody and does what is missing.
+    async fn act(
+        &mut self,
+        mut need: Vec<Accession>,
+        on: Listener<'_>,
+    ) -> Result<(), PipelineError> {
+        need.sort_unstable();
+        need.dedup();
+        for batch in need.chunks(CLAIM_BATCH as usize) {
+            let request = ClaimRuns {
+                holder: self.reconciler.holder.clone(),
+                want: ClaimWant::Act,
+                host: self.filter.host.clone(),
+                accessions: Some(batch.to_vec()),
+                places: vec![self.reconciler.place.clone()],
+                limit: CLAIM_BATCH,
+            };
+            let claimed = self.reconciler.client.claim_runs(&request).await?;
+            if !claimed.claims.is_empty() {
+                self.reconciler.reconcile(claimed, on).await?;
+            }
+        }
+        Ok(())
+    }
+}

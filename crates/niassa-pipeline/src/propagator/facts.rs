@@ -1,0 +1,172 @@
+//! From lines of the journal to facts for the service: with the ends of the streams, and outputs.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use niassa_api::facts::{AttemptFact, LogTail};
+use niassa_model::file::OutputFile;
+use niassa_model::limits::LOG_TAIL_BYTES;
+use niassa_model::step::{AttemptKey, StepStatus};
+
+use crate::engine::local::journal::Evidence;
+use crate::place::machine;
+use crate::run_dir::RunDir;
+use crate::step::provision::OUTPUTS_FILE;
+
+/// An attempt and what the journal says of it.
+pub(crate) type News = (AttemptKey, Evidence);
+
+/// Makes facts of news, one per attempt, reading the ends of streams with so many threads.
+pub(super) fn make(work_dir: &Path, news: Vec<News>, threads: NonZeroUsize) -> Vec<AttemptFact> {
+    let mut merged: HashMap<AttemptKey, Evidence> = HashMap::with_capacity(news.len());
+    let mut order = Vec::with_capacity(news.len());
+    for (key, evidence) in news {
+        match merged.get_mut(&key) {
+            Some(known) => known.add(evidence),
+            None => {
+                order.push(key.clone());
+                merged.insert(key, evidence);
+            }
+        }
+    }
+    let size = order.len().div_ceil(threads.get()).max(16);
+    let machine = machine();
+    let make = |keys: &[AttemptKey]| -> Vec<AttemptFact> {
+        let mut steps = StepDirs::default();
+        keys.iter().map(|key| fact(work_dir, key, &merged[key], &machine, &mut steps)).collect()
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> =
+            order.chunks(size).map(|keys| scope.spawn(move || make(keys))).collect();
+        let joined = workers.into_iter().map(|worker| match worker.join() {
+            Ok(facts) => facts,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.flatten().collect()
+    })
+}
+
+/// The directories of steps, listed once per folder of a run.
+#[derive(Default)]
+struct StepDirs {
+    listed: HashMap<PathBuf, HashMap<u32, PathBuf>>,
+}
+
+impl StepDirs {
+    fn attempt(&mut self, work_dir: &Path, key: &AttemptKey) -> Option<PathBuf> {
+        let run = RunDir::of(work_dir, key.run, &key.tag);
+        let folder = run.step_folder(key.step);
+        let steps = self.listed.entry(folder).or_insert_with_key(|folder| list(folder));
+        Some(steps.get(&key.step.0)?.join(format!("attempt-{}", key.attempt)))
+    }
+}
+
+fn list(folder: &Path) -> HashMap<u32, PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return HashMap::new() };
+    let named = entries.flatten().filter_map(|entry| {
+        let name = entry.file_name();
+        let index = name.to_str()?.split_once('-')?.0.parse().ok()?;
+        Some((index, entry.path()))
+    });
+    named.collect()
+}
+
+fn fact(
+    work_dir: &Path,
+    key: &AttemptKey,
+    evidence: &Evidence,
+    machine: &str,
+    steps: &mut StepDirs,
+) -> AttemptFact {
+    let mut fact = AttemptFact {
+        run: key.run,
+        tag: key.tag.clone(),
+        step: key.step,
+        attempt: key.attempt,
+        status: StepStatus::Running,
+        reason: None,
+        exit_code: None,
+        signal: None,
+        started_at: evidence.started_at(),
+        ended_at: None,
+        machine: Some(machine.to_owned()),
+        cpu_micros: None,
+        peak_memory_bytes: None,
+        stdout: None,
+        stderr: None,
+        outputs: Vec::new(),
+    };
+    let Some(outcome) = evidence.outcome() else { return fact };
+    fact.status = outcome.status;
+    fact.reason = outcome.reason;
+    fact.exit_code = outcome.exit_code;
+    fact.signal = outcome.signal;
+    let Some(exit) = evidence.exit() else { return fact };
+    fact.ended_at = Some(exit.ended_at);
+    fact.cpu_micros = exit.cpu_micros;
+    fact.peak_memory_bytes = exit.peak_memory_bytes;
+    if let Some(attempt) = steps.attempt(work_dir, key) {
+        fact.stdout = tail(&attempt.join("stdout"));
+        fact.stderr = tail(&attempt.join("stderr"));
+        if outcome.status == StepStatus::Success {
+            fact.outputs = outputs(&attempt);
+        }
+    }
+    fact
+}
+
+/// Reads the end of a stream; nothing for an empty one.
+fn tail(path: &Path) -> Option<LogTail> {
+    let size = fs::metadata(path).ok()?.len();
+    if size == 0 {
+        return None;
+    }
+    match read_tail(path, size) {
+        Ok(tail) => Some(LogTail { path: path.display().to_string(), size, tail }),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "the end of a stream cannot be read");
+            None
+        }
+    }
+}
+
+fn read_tail(path: &Path, size: u64) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(size.saturating_sub(LOG_TAIL_BYTES as u64)))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL_BYTES as u64).read_to_end(&mut bytes)?;
+    // PostgreSQL keeps no NUL in text.
+    Ok(String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"))
+}
+
+fn outputs(attempt: &Path) -> Vec<OutputFile> {
+    let Ok(text) = fs::read(attempt.join(OUTPUTS_FILE)) else { return Vec::new() };
+    serde_json::from_slice(&text).unwrap_or_else(|error| {
+        tracing::error!(attempt = %attempt.display(), %error, "outputs.json cannot be read");
+        Vec::new()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tail_is_bounded_and_is_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stdout");
+        fs::write(&path, "").unwrap();
+        assert_eq!(tail(&path), None);
+        let mut bytes = vec![b'x'; LOG_TAIL_BYTES + 10];
+        bytes.extend(b"\xff\0end");
+        fs::write(&path, &bytes).unwrap();
+        let tail = tail(&path).unwrap();
+        assert_eq!(tail.size, bytes.len() as u64);
+        assert!(tail.tail.ends_with("x\u{fffd}\u{fffd}end"));
+        assert!(tail.tail.chars().count() <= LOG_TAIL_BYTES);
+    }
+}

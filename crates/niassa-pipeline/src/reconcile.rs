@@ -1,0 +1,275 @@
+//! Doing for a batch of claimed runs whatever is missing: launch, retry, recovery and cancel.
+//!
+//! The order is what makes it safe to be killed anywhere. Directories, plans and attempts are made
+//! and made durable; one call records them; the service's word permits; then one inbox file hands
+//! everything to the supervisor. Whoever claims the runs next finds what was done and goes on.
+
+mod bundles;
+mod evidence;
+mod handover;
+mod lease;
+mod prepare;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use niassa_api::claims::{Claim, Claimed, Done, HeldClaim, RecordActions, RunAction};
+use niassa_api::client::{Client, ClientError};
+use niassa_model::accession::Accession;
+use niassa_model::place::{EngineKind, Place};
+use niassa_model::time::Clock;
+
+use crate::engine::local::{LocalError, LocalHome};
+use crate::place::{Linked, WorkDir, WorkDirError, machine};
+use crate::run_dir::{RunDir, RunDirError};
+
+pub(crate) use evidence::Snapshot;
+use evidence::{decide_run, make_attempts};
+use handover::Ready;
+use lease::Lease;
+use prepare::{NotPrepared, Prepared, prepare};
+
+/// What a pipeline host needs to know beside its service.
+#[derive(Debug, Clone)]
+pub struct PipelineSettings {
+    /// Where run directories are made.
+    pub work_dir: PathBuf,
+    /// Where fetched bundles are unpacked; without it `.bundles` in the work directory.
+    pub bundle_dir: Option<PathBuf>,
+    /// The engine of runs that demand none.
+    pub default_engine: EngineKind,
+    /// The executable that supervises steps: usually this one.
+    pub executable: PathBuf,
+}
+
+/// Why runs could not be worked on. Those that were claimed are offered again.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The work directory is not usable.
+    #[error(transparent)]
+    WorkDir(#[from] WorkDirError),
+    /// The local engine is not usable.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The service did not answer, or refused.
+    #[error(transparent)]
+    Service(#[from] ClientError),
+    /// Something about a run directory did not work.
+    #[error(transparent)]
+    RunDir(#[from] RunDirError),
+    /// The engine named in the settings is not one this program can serve.
+    #[error("the engine `{0}` cannot be served from here; set SW_DEFAULT_WORKFLOW_ENGINE=local")]
+    EngineNotServed(EngineKind),
+    /// A part of the program panicked.
+    #[error("a worker thread ended unexpectedly")]
+    Broken,
+}
+
+/// What is told while runs are worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkEvent {
+    /// So many runs were waiting when the tick began.
+    Waiting(u64),
+    /// This run is being worked on.
+    Working(Accession),
+    /// Something about this run keeps it from going on now.
+    Problem(Accession, String),
+}
+
+/// Who is told.
+pub type Listener<'listener> = &'listener mut (dyn FnMut(WorkEvent) + Send);
+
+/// Works on claimed runs, for one account, on one machine, in one work directory.
+pub(crate) struct Reconciler {
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) home: LocalHome,
+    pub(crate) place: Place,
+    pub(crate) holder: String,
+    work_dir: WorkDir,
+    settings: PipelineSettings,
+}
+
+impl Reconciler {
+    /// Opens the work directory and the local engine's home in it.
+    pub(crate) fn new(
+        client: Client,
+        settings: PipelineSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, PipelineError> {
+        if settings.default_engine != EngineKind::Local {
+            return Err(PipelineError::EngineNotServed(settings.default_engine));
+        }
+        let work_dir = WorkDir::open(&settings.work_dir)?;
+        let home = LocalHome::open(work_dir.path())?;
+        let place = work_dir.place(EngineKind::Local, home.cluster_name());
+        let holder = format!("{}-{:016x}", machine(), rand::random::<u64>());
+        Ok(Self { client, clock, home, place, holder, work_dir, settings })
+    }
+
+    /// Does what is missing for a batch of claimed runs and gives the claims back. Returns the runs
+    /// that were handed to the engine.
+    pub(crate) async fn reconcile(
+        &self,
+        claimed: Claimed,
+        on: Listener<'_>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let held = claimed.claims.iter().map(held).collect();
+        let holder = self.holder.clone();
+        let lease = Lease::keep(self.client.clone(), holder, held, claimed.lease_seconds);
+        for claim in &claimed.claims {
+            on(WorkEvent::Working(claim.swid));
+        }
+        let result = self.work_on(claimed.claims, on).await;
+        lease.release().await;
+        result
+    }
+
+    async fn work_on(
+        &self,
+        claims: Vec<Claim>,
+        on: Listener<'_>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let (claims, mut refused) = self.with_bundles(claims).await;
+        let (home, place) = (self.home.clone(), self.place.clone());
+        let work_dir = self.work_dir.path().to_owned();
+        let (ready, refused_here) =
+            blocking(move || prepare_all(claims, &work_dir, &home, &place)).await??;
+        refused.extend(refused_here);
+        self.record_refusals(refused, on).await?;
+        self.hand_over(ready).await
+    }
+
+    /// Finds the bundle of each run without a plan; a bundle that cannot be had keeps only its own
+    /// runs.
+    async fn with_bundles(
+        &self,
+        claims: Vec<Claim>,
+    ) -> (Vec<(Claim, Option<PathBuf>)>, Vec<(Claim, NotPrepared)>) {
+        let own = || self.work_dir.path().join(".bundles");
+        let folder = self.settings.bundle_dir.clone().unwrap_or_else(own);
+        let mut known: HashMap<String, Result<PathBuf, String>> = HashMap::new();
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for claim in claims {
+            if RunDir::of(self.work_dir.path(), claim.swid, &claim.tag).has_plan() {
+                with.push((claim, None));
+                continue;
+            }
+            let sha256 = claim.workflow.bundle_sha256.clone();
+            if !known.contains_key(&sha256) {
+                let found = bundles::unpacked(&self.client, &folder, &sha256).await;
+                known.insert(sha256.clone(), found.map_err(|error| crate::chain(&error)));
+            }
+            match &known[&sha256] {
+                Ok(bundle) => with.push((claim, Some(bundle.clone()))),
+                Err(why) => without.push((claim, NotPrepared::NotNow(why.clone()))),
+            }
+        }
+        (with, without)
+    }
+
+    async fn record_refusals(
+        &self,
+        refused: Vec<(Claim, NotPrepared)>,
+        on: Listener<'_>,
+    ) -> Result<(), ClientError> {
+        let mut actions = Vec::new();
+        for (claim, why) in refused {
+            let (done, text) = match why {
+                NotPrepared::CouldNotPlan(why) => {
+                    let text = why.detail.clone();
+                    (Done::CouldNotPlan(why), text)
+                }
+                NotPrepared::NotNow(text) => (Done::Note(text.clone()), text),
+            };
+            on(WorkEvent::Problem(claim.swid, text));
+            actions.push(action(&claim, done));
+        }
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let request = RecordActions { holder: self.holder.clone(), actions };
+        self.client.record_actions(&request).await.map(drop)
+    }
+
+    /// Sees that a supervisor works on what was handed over.
+    pub(crate) fn ensure_supervisor(&self) -> Result<(), LocalError> {
+        crate::engine::local::client::ensure_supervisor(&self.home, &self.settings.executable)
+    }
+
+    /// Returns the work directory.
+    pub(crate) fn work_dir(&self) -> &Path {
+        self.work_dir.path()
+    }
+}
+
+type Prepare = (Vec<Ready>, Vec<(Claim, NotPrepared)>);
+
+/// Prepares runs, decides what to hand over, makes the attempts, and makes all of it durable.
+fn prepare_all(
+    claims: Vec<(Claim, Option<PathBuf>)>,
+    work_dir: &Path,
+    home: &LocalHome,
+    place: &Place,
+) -> Result<Prepare, PipelineError> {
+    let (mut prepared, mut refused) = (Vec::new(), Vec::new());
+    for (claim, bundle) in claims {
+        match prepare(claim, work_dir, bundle.as_deref(), place) {
+            Ok(run) => prepared.push(run),
+            Err(why) => refused.push(why),
+        }
+    }
+    // Only runs that were here before need a look at the engine: it cannot know a fresh one.
+    let known = prepared.iter().filter(|run| run.directory == Linked::Before);
+    let known = known.map(|prepared| (prepared.run.swid, prepared.run.tag.clone())).collect();
+    let snapshot = Snapshot::take(home, known)?;
+    let mut ready = Vec::new();
+    for prepared in prepared {
+        match decide_prepared(prepared, &snapshot) {
+            Ok(run) => ready.push(run),
+            Err(why) => refused.push(why),
+        }
+    }
+    sync_file_system(work_dir)?;
+    Ok((ready, refused))
+}
+
+fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, (Claim, NotPrepared)> {
+    let Prepared { claim, run, plan_sha256, .. } = prepared;
+    let decided = decide_run(&run, snapshot, claim.desire, &claim.retries)
+        .and_then(|decision| make_attempts(&run, &decision).map(|()| decision))
+        .and_then(|decision| Ok((decision, run.dir.accessions()?)));
+    match decided {
+        Ok((decision, accessions)) => Ok(Ready {
+            claim,
+            run,
+            plan_sha256,
+            decision,
+            accessions: accessions.unwrap_or_default(),
+        }),
+        Err(error) => Err((claim, error.into())),
+    }
+}
+
+/// Makes everything written so far durable: no intent counts before.
+fn sync_file_system(work_dir: &Path) -> Result<(), RunDirError> {
+    let synced = std::fs::File::open(work_dir)
+        .and_then(|folder| rustix::fs::syncfs(&folder).map_err(std::io::Error::from));
+    synced.map_err(|source| RunDirError::new("make durable", work_dir, source))
+}
+
+fn held(claim: &Claim) -> HeldClaim {
+    HeldClaim { swid: claim.swid, epoch: claim.epoch }
+}
+
+fn action(claim: &Claim, done: Done) -> RunAction {
+    RunAction { swid: claim.swid, epoch: claim.epoch, done }
+}
+
+/// Runs blocking work beside the asynchronous part.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PipelineError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| PipelineError::Broken)
+}

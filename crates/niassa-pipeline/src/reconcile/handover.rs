@@ -1,0 +1,201 @@
+//! Recording what was prepared, and handing to the engine what the service agrees to.
+
+use std::path::Path;
+
+use niassa_api::claims::{
+    ActionAnswer, Claim, ClaimState, Desire, Done, HeldClaims, Launched, Placed, Planned,
+    RecordActions, RunAction, StepRecord, Word,
+};
+use niassa_api::client::ClientError;
+use niassa_model::accession::Accession;
+use niassa_model::limits::FACTS_PER_CALL;
+use niassa_model::plan::{Plan, PlannedStep};
+use niassa_model::run::RunStatus;
+use niassa_model::run::reconcile::Decision;
+use niassa_model::time::Timestamp;
+
+use super::evidence::{OpenRun, index_of, new_attempts, orders};
+use super::{PipelineError, Reconciler, action, blocking, held};
+use crate::engine::local::{LocalHome, Order, client};
+use crate::place::machine;
+
+/// Steps that one call records at most, over all runs of a batch.
+const STEPS_PER_CALL: usize = 4 * FACTS_PER_CALL;
+
+/// A run whose orders are known and wait for the service's word.
+pub(super) struct Ready {
+    pub(super) claim: Claim,
+    pub(super) run: OpenRun,
+    pub(super) plan_sha256: String,
+    pub(super) decision: Decision,
+    /// The processing accession of each step; empty until the service has told them.
+    pub(super) accessions: Vec<Accession>,
+}
+
+impl Reconciler {
+    /// Records what was prepared; what the service agrees to goes to the supervisor.
+    pub(super) async fn hand_over(
+        &self,
+        mut ready: Vec<Ready>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let mut words = vec![Word::Go; ready.len()];
+        let mut actions = Vec::new();
+        let mut unrecorded = Vec::new();
+        for (position, run) in ready.iter().enumerate() {
+            let done = self.records(run);
+            if done.is_empty() && !run.decision.is_nothing() {
+                unrecorded.push(position);
+            }
+            actions.extend(done.into_iter().map(|done| (position, action(&run.claim, done))));
+        }
+        for (position, answer) in self.record(actions).await? {
+            words[position] = stricter(words[position], answer.word);
+            ready[position].accessions.extend(answer.accessions);
+        }
+        self.check_claims(&ready, &unrecorded, &mut words).await?;
+        let may_act = |run: &Ready, word: Word| match run.claim.desire {
+            // Closing and stopping is what a cancelled run is claimed for.
+            Desire::Cancel => word != Word::Stale,
+            Desire::Launch | Desire::Retry => word == Word::Go,
+        };
+        let ready: Vec<Ready> = ready
+            .into_iter()
+            .zip(words)
+            .filter_map(|(run, word)| may_act(&run, word).then_some(run))
+            .collect();
+        let handed_over = ready.iter().map(|run| run.claim.swid).collect();
+        let (home, executable) = (self.home.clone(), self.settings.executable.clone());
+        let now = self.clock.now();
+        blocking(move || deliver(&home, &executable, &ready, now)).await??;
+        Ok(handed_over)
+    }
+
+    /// What the service has to know of a run before its orders are delivered.
+    fn records(&self, ready: &Ready) -> Vec<Done> {
+        let mut records = Vec::new();
+        if ready.claim.place.is_none() {
+            records.push(Done::Placed(Placed {
+                place: self.place.clone(),
+                directory: ready.run.dir.path().display().to_string(),
+                launched_on: machine(),
+            }));
+        }
+        if ready.claim.plan_sha256.is_none() {
+            let steps = u32::try_from(ready.run.plan.steps.len()).unwrap_or(u32::MAX);
+            records.push(Done::Planned(Planned { sha256: ready.plan_sha256.clone(), steps }));
+        }
+        if ready.accessions.is_empty() {
+            let steps = step_records(&ready.run.plan);
+            records.extend(steps.chunks(FACTS_PER_CALL).map(|steps| Done::Steps(steps.to_vec())));
+        }
+        records.extend(new_attempts(&ready.decision).map(Done::Attempts));
+        let submitted =
+            matches!(ready.claim.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
+        if submitted || !ready.decision.submit.is_empty() {
+            records.push(Done::Launched(Launched::default()));
+        }
+        records
+    }
+
+    /// Records actions in as few calls as their size allows, and pairs the answers with their runs.
+    async fn record(
+        &self,
+        actions: Vec<(usize, RunAction)>,
+    ) -> Result<Vec<(usize, ActionAnswer)>, ClientError> {
+        let mut answers = Vec::with_capacity(actions.len());
+        for call in into_calls(actions) {
+            let (positions, actions): (Vec<usize>, Vec<RunAction>) = call.into_iter().unzip();
+            let request = RecordActions { holder: self.holder.clone(), actions };
+            let answered = self.client.record_actions(&request).await?;
+            answers.extend(positions.into_iter().zip(answered.answers));
+        }
+        Ok(answers)
+    }
+
+    /// Runs with nothing to record still need to be ours: closing and stopping is fenced, too.
+    async fn check_claims(
+        &self,
+        ready: &[Ready],
+        positions: &[usize],
+        words: &mut [Word],
+    ) -> Result<(), ClientError> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let runs = positions.iter().map(|position| held(&ready[*position].claim)).collect();
+        let request = HeldClaims { holder: self.holder.clone(), runs };
+        let states = self.client.renew_claims(&request).await?.states;
+        for (position, state) in positions.iter().zip(states) {
+            if state == ClaimState::Stale {
+                words[*position] = Word::Stale;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Splits actions into calls of a bounded number of steps, in order.
+fn into_calls(actions: Vec<(usize, RunAction)>) -> Vec<Vec<(usize, RunAction)>> {
+    let mut calls: Vec<Vec<(usize, RunAction)>> = Vec::new();
+    let mut room = 0;
+    for (position, action) in actions {
+        let size = match &action.done {
+            Done::Steps(steps) => steps.len(),
+            Done::Attempts(attempts) => attempts.attempts.len(),
+            Done::Placed(_)
+            | Done::Planned(_)
+            | Done::Launched(_)
+            | Done::Verdicts(_)
+            | Done::CouldNotPlan(_)
+            | Done::Note(_) => 1,
+        };
+        if calls.is_empty() || size > room {
+            calls.push(Vec::new());
+            room = STEPS_PER_CALL;
+        }
+        room = room.saturating_sub(size);
+        if let Some(call) = calls.last_mut() {
+            call.push((position, action));
+        }
+    }
+    calls
+}
+
+/// Writes one inbox file for the whole batch and sees that a supervisor reads it.
+fn deliver(
+    home: &LocalHome,
+    executable: &Path,
+    ready: &[Ready],
+    now: Timestamp,
+) -> Result<(), PipelineError> {
+    let mut all: Vec<Order> = Vec::new();
+    for run in ready {
+        run.run.dir.store_accessions(&run.accessions)?;
+        all.extend(orders(&run.run, &run.decision, &run.accessions, now));
+    }
+    if !all.is_empty() {
+        client::deliver(home, &all)?;
+        client::ensure_supervisor(home, executable)?;
+    }
+    Ok(())
+}
+
+fn step_records(plan: &Plan) -> Vec<StepRecord> {
+    let record = |(position, step): (usize, &PlannedStep)| StepRecord {
+        index: index_of(position),
+        name: step.name.to_string(),
+        element: step.element,
+        after: step.after.clone(),
+        resources: step.resources,
+        retry: step.retry.clone(),
+    };
+    plan.steps.iter().enumerate().map(record).collect()
+}
+
+fn stricter(one: Word, other: Word) -> Word {
+    match (one, other) {
+        (Word::Stale, _) | (_, Word::Stale) => Word::Stale,
+        (Word::Cancel, _) | (_, Word::Cancel) => Word::Cancel,
+        (Word::Go, Word::Go) => Word::Go,
+    }
+}
