@@ -1,2 +1,24 @@
-//! Placeholder.
-fn main() {}
+//! The whole system as its users run it: real processes, real databases, real files.
+//!
+//! Every test has a site of its own: a service on a free port, a MetaDB, a work directory. What a
+//! test starts ends with it.
+#![expect(clippy::disallowed_methods, reason = "tests start processes and read the environment")]
+#![expect(clippy::unwrap_used, reason = "what is not as it should be fails the test")]
+#![expect(clippy::print_stderr, reason = "skips and seeds are told to whoever runs the tests")]
+#![expect(unreachable_pub, reason = "`pub` says what the site offers to the tests")]
+
+mod accounts;
+mod bundle;
+mod bundle_launch;
+mod cron;
+mod founding_text;
+mod hostile;
+mod kill_loop;
+mod overlap;
+mod printed;
+mod provenance;
+mod retry;
+mod setup;
+mod site;
+mod tls;
+mod watch;

@@ -1,0 +1,46 @@
+//! `seqware grant`: letting others see what is yours.
+
+use clap::Subcommand;
+use niassa_model::accession::Accession;
+use niassa_model::account::Email;
+use serde_json::json;
+
+use super::block_on;
+use crate::context::Context;
+use crate::exit::{Exit, Failure};
+
+/// What to share.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Let an account read a study and everything below it
+    Read(ReadArgs),
+}
+
+/// Lets an account read a study, the runs below it, and their files.
+#[derive(clap::Args)]
+#[command(before_help = "\
+Examples:
+  $ seqware grant read --study 2 --to alice@lab.net")]
+pub struct ReadArgs {
+    /// The study
+    #[arg(long, value_name = "SWID")]
+    study: Accession,
+    /// The account
+    #[arg(long, value_name = "EMAIL")]
+    to: Email,
+}
+
+/// Shares something.
+pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Read(args) => block_on(read(args, context)),
+    }
+}
+
+async fn read(args: ReadArgs, context: &mut Context) -> Result<Exit, Failure> {
+    let ReadArgs { study, to } = args;
+    context.client()?.add_study_reader(study, to.clone()).await?;
+    let line = format!("{to} may read study {study}");
+    context.ui.did(&line, Some(study), &json!({ "study": study, "email": to }))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,116 @@
+//! Launching and propagating in one process, for `up` and `bundle launch`.
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use niassa_api::client::Client;
+use niassa_model::accession::Accession;
+use niassa_model::host::HostLabel;
+use niassa_pipeline::launcher::{LaunchFilter, Launcher};
+use niassa_pipeline::propagator::{PropagateFilter, Propagator};
+use niassa_pipeline::reconcile::{PipelineSettings, WorkEvent};
+
+use crate::exit::Failure;
+use crate::pipeline;
+
+/// How long to wait for a change of the journal while something is active.
+const ACTIVE: Duration = Duration::from_millis(50);
+
+/// How long to wait while nothing is.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How often to ask for runs to launch while something is active.
+const LAUNCH_EVERY: Duration = Duration::from_millis(500);
+
+/// How many run directories are read at a time.
+const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+
+/// A launcher and a propagator that take turns.
+pub struct WorkLoop {
+    launcher: Launcher,
+    launch: LaunchFilter,
+    propagator: Propagator,
+    launched_at: Option<Instant>,
+    active: u64,
+}
+
+/// What one turn came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Turn {
+    /// What keeps runs from going on, in words.
+    pub problems: Vec<String>,
+    /// Runs whose status is another one now, and those that were launched.
+    pub changed: usize,
+    /// What was heard of steps.
+    pub facts: u64,
+    /// Runs that are not over.
+    pub active: u64,
+}
+
+impl WorkLoop {
+    /// Looks after every run of a label. `identity` names the account and the service.
+    pub fn of_host(
+        client: &Client,
+        identity: &str,
+        settings: PipelineSettings,
+        label: HostLabel,
+    ) -> Result<Self, Failure> {
+        let launcher = Launcher::new(client.clone(), settings.clone(), pipeline::clock())?;
+        let launch = LaunchFilter::Host(label);
+        Self::new(launcher, launch, PropagateFilter::default(), client, identity, settings)
+    }
+
+    /// Looks after one run that was scheduled as claimed by the launcher.
+    pub fn of_run(
+        launcher: Launcher,
+        run: Accession,
+        client: &Client,
+        identity: &str,
+        settings: PipelineSettings,
+    ) -> Result<Self, Failure> {
+        let filter = PropagateFilter { host: None, accessions: Some(vec![run]) };
+        let launch = LaunchFilter::Accessions(vec![run]);
+        Self::new(launcher, launch, filter, client, identity, settings)
+    }
+
+    fn new(
+        launcher: Launcher,
+        launch: LaunchFilter,
+        filter: PropagateFilter,
+        client: &Client,
+        identity: &str,
+        settings: PipelineSettings,
+    ) -> Result<Self, Failure> {
+        let clock = pipeline::clock();
+        let propagator =
+            Propagator::new(client.clone(), identity, settings, filter, THREADS, clock)?;
+        Ok(Self { launcher, launch, propagator, launched_at: None, active: 0 })
+    }
+
+    /// Launches what waits and propagates what happened.
+    pub async fn turn(&mut self) -> Result<Turn, Failure> {
+        let mut turn = Turn::default();
+        let problems = &mut turn.problems;
+        let mut on = |event: WorkEvent| match event {
+            WorkEvent::Problem(run, what) => problems.push(format!("run {run}: {what}")),
+            WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
+        };
+        if self.launched_at.is_none_or(|at| at.elapsed() >= LAUNCH_EVERY) {
+            self.launched_at = Some(Instant::now());
+            let report = self.launcher.launch_tick(&self.launch, &mut on).await?;
+            turn.changed += report.launched.len();
+        }
+        let report = self.propagator.propagate_tick(&mut on).await?;
+        turn.changed += report.changed.len();
+        turn.facts = report.facts;
+        turn.active = report.active;
+        self.active = report.active;
+        Ok(turn)
+    }
+
+    /// Waits until the engine has something to tell, or it is time to look again.
+    pub async fn wait(&self) -> Result<(), Failure> {
+        let at_most = if self.active > 0 { ACTIVE } else { IDLE };
+        Ok(self.propagator.wait_for_change(at_most).await?)
+    }
+}
