@@ -1,0 +1,104 @@
+//! The whole test run: groups of checks, one after another, and what came of them.
+//!
+//! A group that fails does not stop the others, a build that fails does. The run ends with a table
+//! of seconds, every skip and failure by name, and one last line `N passed, N failed, N skipped`.
+//! Beside a failure, two things fail a run: taking longer than [`LIMIT`], and leaving processes
+//! behind.
+
+mod child;
+mod groups;
+mod leftovers;
+mod outcome;
+mod postgres;
+mod shell_scripts;
+mod skips;
+mod summary;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::repository::Repository;
+use child::Runner;
+use groups::{GROUPS, Group};
+use outcome::Outcome;
+use summary::Row;
+
+/// How long the whole run may take on two cores.
+const LIMIT: Duration = Duration::from_mins(45);
+/// How long a process may take to end after the command that started it.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs all groups, or those named, and prints what came of them.
+pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode> {
+    let groups = chosen(names)?;
+    let started = Instant::now();
+    let runner = Runner::new(repository.target()?, started + LIMIT)?;
+    let mut rows = Vec::new();
+    let mut obstacle = None;
+    for group in groups {
+        let row = match obstacle {
+            Some(reason) => Row {
+                group: group.name,
+                took: Duration::ZERO,
+                outcome: Outcome::skipped(group.name, reason),
+            },
+            None => run_group(repository, &runner, group)?,
+        };
+        if runner.is_late() {
+            obstacle = obstacle.or(Some("the time of the run was over"));
+        } else if group.name == groups::BUILD && row.outcome.has_failed() {
+            obstacle = Some("the build failed");
+        }
+        rows.push(row);
+    }
+    if started.elapsed() > LIMIT {
+        let outcome = Outcome::failed(format!("took longer than {} minutes", LIMIT.as_secs() / 60));
+        rows.push(Row { group: "time", took: Duration::ZERO, outcome });
+    }
+    print!("{}", summary::table(&rows, started.elapsed()));
+    let failed = rows.iter().any(|row| row.outcome.has_failed());
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run_group(repository: &Repository, runner: &Runner, group: &Group) -> Result<Row> {
+    println!("\n== {}", group.name);
+    let started = Instant::now();
+    let mut outcome = match groups::run(repository, runner, group) {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::failed(format!("{}: {error:#}", group.name)),
+    };
+    outcome.add_skips(runner.take_skips()?);
+    for process in runner.end_leftovers(GRACE) {
+        outcome.add_failure(format!("{}: left a process behind: {process}", group.name));
+    }
+    Ok(Row { group: group.name, took: started.elapsed(), outcome })
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Group>> {
+    if let Some(unknown) = names.iter().find(|name| !GROUPS.iter().any(|g| g.name == name.as_str()))
+    {
+        let known: Vec<&str> = GROUPS.iter().map(|group| group.name).collect();
+        bail!("no group is called `{unknown}`; there are {}", known.join(" "));
+    }
+    let is_chosen =
+        |group: &&Group| names.is_empty() || names.iter().any(|name| name == group.name);
+    Ok(GROUPS.iter().filter(is_chosen).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_chosen_by_name_and_run_in_their_order() {
+        let names =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        assert_eq!(chosen(&[]).unwrap().len(), GROUPS.len());
+        let two = chosen(&names(&["tidy", "fmt"])).unwrap();
+        assert_eq!(two.iter().map(|group| group.name).collect::<Vec<_>>(), ["fmt", "tidy"]);
+        let Err(error) = chosen(&names(&["tidy", "nonsense"])) else { panic!("chosen") };
+        assert!(error.to_string().contains("`nonsense`; there are packages build"), "{error}");
+    }
+}
