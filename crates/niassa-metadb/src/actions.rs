@@ -216,10 +216,8 @@ fn record<'action>(
         };
         let word = if run.cancel_requested.is_some() { Word::Cancel } else { Word::Go };
         run.seen_at = Some(Timestamp::from_micros(now));
-        if !matches!(action.done, Done::Note(_)) {
-            run.claim.without_record = 0;
-            run.claim.offered_after = 0;
-        }
+        run.claim.without_record = 0;
+        run.claim.offered_after = 0;
         recorded.take(access, run, &action.done);
         recorded.answers.push(ActionAnswer { word, accessions: Vec::new() });
     }

@@ -206,6 +206,9 @@ impl Reconciler {
 
 type Prepare = (Vec<Ready>, Vec<(Claim, NotPrepared)>);
 
+/// A run that is not ready, with the reason.
+type Refused = Box<(Claim, NotPrepared)>;
+
 /// Prepares runs, decides what to hand over, makes the attempts, and makes all of it durable.
 fn prepare_all(
     claims: Vec<(Claim, Option<PathBuf>)>,
@@ -217,25 +220,25 @@ fn prepare_all(
     for (claim, bundle) in claims {
         match prepare(claim, work_dir, bundle.as_deref(), place) {
             Ok(run) => prepared.push(run),
-            Err(why) => refused.push(why),
+            Err(why) => refused.push(*why),
         }
     }
     // Only runs that were here before need a look at the engine: it cannot know a fresh one.
     let known = prepared.iter().filter(|run| run.directory == Linked::Before);
     let known = known.map(|prepared| (prepared.run.swid, prepared.run.tag.clone())).collect();
-    let snapshot = Snapshot::take(home, known)?;
+    let snapshot = Snapshot::take(home, &known)?;
     let mut ready = Vec::new();
     for prepared in prepared {
         match decide_prepared(prepared, &snapshot) {
             Ok(run) => ready.push(run),
-            Err(why) => refused.push(why),
+            Err(why) => refused.push(*why),
         }
     }
     sync_file_system(work_dir)?;
     Ok((ready, refused))
 }
 
-fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, (Claim, NotPrepared)> {
+fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, Refused> {
     let Prepared { claim, run, plan_sha256, .. } = prepared;
     let decided = decide_run(&run, snapshot, claim.desire, &claim.retries)
         .and_then(|decision| make_attempts(&run, &decision).map(|()| decision))
@@ -248,7 +251,7 @@ fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, (Cl
             decision,
             accessions: accessions.unwrap_or_default(),
         }),
-        Err(error) => Err((claim, error.into())),
+        Err(error) => Err(Box::new((claim, error.into()))),
     }
 }
 

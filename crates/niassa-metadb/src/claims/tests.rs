@@ -59,8 +59,7 @@ on_both! {
         site.schedule("here").await;
         let short = ClaimRequest { lease: Duration::ZERO, ..launch("a", "here") };
         let run = site.claim(&short).await.claims.remove(0);
-        assert_eq!(site.act("a", &run, vec![Done::Note("x".into())]).await, [Word::Go]);
-        // It is offered again only after a pause, as nothing was recorded; naming it is no help.
+        // It is offered again only after a pause, as nothing was recorded.
         assert_eq!(site.claim(&launch("b", "here")).await.claims, []);
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         let again = site.claim_one("b", "here").await;
@@ -75,6 +74,18 @@ on_both! {
         assert_eq!(renewed.unwrap(), [ClaimState::Held]);
         site.release("b", &again).await;
         assert_eq!(site.launch("b", &again).await, [Word::Stale; 4], "it was given back");
+    }
+
+    /// A launcher that says why a run cannot be launched now is asked again at once.
+    fn a_run_with_a_word_about_it_is_not_held_back(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        for tick in 0..3 {
+            let run = site.claim_one("a", "here").await;
+            let why = Done::Note(format!("not mounted ({tick})"));
+            assert_eq!(site.act("a", &run, vec![why]).await, [Word::Go]);
+            site.release("a", &run).await;
+        }
     }
 
     /// A run that was created claimed is its holder's, and nobody else's.

@@ -25,12 +25,11 @@ pub(super) fn make(work_dir: &Path, news: Vec<News>, threads: NonZeroUsize) -> V
     let mut merged: HashMap<AttemptKey, Evidence> = HashMap::with_capacity(news.len());
     let mut order = Vec::with_capacity(news.len());
     for (key, evidence) in news {
-        match merged.get_mut(&key) {
-            Some(known) => known.add(evidence),
-            None => {
-                order.push(key.clone());
-                merged.insert(key, evidence);
-            }
+        if let Some(known) = merged.get_mut(&key) {
+            known.add(evidence);
+        } else {
+            order.push(key.clone());
+            merged.insert(key, evidence);
         }
     }
     let size = order.len().div_ceil(threads.get()).max(16);

@@ -42,7 +42,7 @@ impl Snapshot {
     /// The inbox first: an order that leaves it in between is found in the journal, not nowhere.
     pub(crate) fn take(
         home: &LocalHome,
-        wanted: HashSet<(Accession, RunTag)>,
+        wanted: &HashSet<(Accession, RunTag)>,
     ) -> Result<Self, LocalError> {
         if wanted.is_empty() {
             return Ok(Self::default());
@@ -75,10 +75,9 @@ impl Snapshot {
             Some(_) | None => StartClaim::None,
         };
         let queue = match (ended, claim) {
-            (Some(_), _) => QueueEvidence::Absent,
             (None, StartClaim::Taken) => QueueEvidence::Running,
             (None, StartClaim::None) if self.waiting.contains(key) => QueueEvidence::Waiting,
-            (None, StartClaim::None) => QueueEvidence::Absent,
+            (Some(_), _) | (None, StartClaim::None) => QueueEvidence::Absent,
         };
         AttemptEvidence { cause, claim, ended, queue }
     }

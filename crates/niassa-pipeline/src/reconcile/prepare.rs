@@ -16,6 +16,7 @@ use niassa_model::place::Place;
 use niassa_model::plan::{Plan, PlannedInput};
 use niassa_model::step::StepReason;
 
+use super::Refused;
 use super::evidence::{OpenRun, index_of};
 use crate::place::{Linked, os_user};
 use crate::run_dir::{RunDir, RunDirError, RunFile, StoredPlan};
@@ -52,10 +53,10 @@ pub(super) fn prepare(
     work_dir: &Path,
     bundle: Option<&Path>,
     place: &Place,
-) -> Result<Prepared, (Claim, NotPrepared)> {
+) -> Result<Prepared, Refused> {
     match prepare_run(&claim, work_dir, bundle, place) {
         Ok((run, plan_sha256, directory)) => Ok(Prepared { claim, run, plan_sha256, directory }),
-        Err(why) => Err((claim, why)),
+        Err(why) => Err(Box::new((claim, why))),
     }
 }
 

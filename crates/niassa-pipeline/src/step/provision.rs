@@ -86,7 +86,7 @@ fn in_place(work: &Path, outputs: &[PlannedOutput]) -> Result<Vec<OutputFile>, P
         .map(|output| {
             let path = work.join(&output.path);
             let digests = digest_output(&path)?;
-            Ok(digests.into_file(&path, output))
+            Ok(digests.as_file(&path, output))
         })
         .collect()
 }
@@ -122,7 +122,7 @@ fn into_folder(
         put(source, place, digests)?;
     }
     sync(folder)?;
-    Ok(places.iter().map(|(_, place, digests, output)| digests.into_file(place, output)).collect())
+    Ok(places.iter().map(|(_, place, digests, output)| digests.as_file(place, output)).collect())
 }
 
 /// The places that attempts of this step were about to fill, this one included if it was killed.
@@ -194,7 +194,7 @@ struct Digests {
 }
 
 impl Digests {
-    fn into_file(&self, path: &Path, output: &PlannedOutput) -> OutputFile {
+    fn as_file(&self, path: &Path, output: &PlannedOutput) -> OutputFile {
         OutputFile {
             path: path.to_string_lossy().into_owned(),
             meta_type: output.meta_type.clone(),

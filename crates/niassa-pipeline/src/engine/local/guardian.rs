@@ -18,20 +18,8 @@ use super::{LocalError, LocalHome, failed, machine};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Inherited {
     pub(super) pid: u32,
-    /// Whether it led a process group of its own, as every command of a step does.
-    pub(super) leader: Leader,
     pub(super) end: ProcessEnd,
     pub(super) at: Timestamp,
-}
-
-/// Whether a process led its group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Leader {
-    /// It did.
-    OfGroup,
-    /// It was in somebody else's.
-    No,
 }
 
 /// What wait4(2) says of a process that ended.
@@ -58,13 +46,11 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
         let Some(pid) = next_ended().map_err(failed("wait for", home.path()))? else {
             return Ok(());
         };
-        // The name of a zombie's group can still be read; it is gone after wait4.
-        let leader = if is_leader(pid) { Leader::OfGroup } else { Leader::No };
         let end = reap(pid).map_err(failed("reap", home.path()))?;
         if pid == supervisor {
             is_orphaned = true;
         } else if is_orphaned {
-            append(home, &Inherited { pid, leader, end, at: clock.now() })?;
+            append(home, &Inherited { pid, end, at: clock.now() })?;
         }
     }
 }
@@ -129,22 +115,47 @@ fn next_ended() -> io::Result<Option<u32>> {
 }
 
 /// Waits until a child has ended without reaping it: its pid and group stay its own until then.
-pub(super) fn wait_unreaped(pid: u32) -> io::Result<()> {
+///
+/// Should we be killed before it is reaped, the guardian inherits it and sees the same end.
+pub(super) fn wait_unreaped(pid: u32) -> io::Result<ProcessEnd> {
     loop {
-        // SAFETY: waitid fills the siginfo it is given, and zeroes are a valid one.
-        let result = unsafe {
+        // SAFETY: waitid(2), the system call, fills the information and, as its fifth argument, the
+        // usage it is given; zeroes are valid values of both.
+        let (result, information, usage) = unsafe {
             let mut information: libc::siginfo_t = std::mem::zeroed();
+            let mut usage: libc::rusage = std::mem::zeroed();
             let flags = libc::WEXITED | libc::WNOWAIT;
-            libc::waitid(libc::P_PID, pid, &raw mut information, flags)
+            let (what, pid) = (libc::P_PID, libc::c_long::from(pid));
+            let call = libc::SYS_waitid;
+            let result =
+                libc::syscall(call, what, pid, &raw mut information, flags, &raw mut usage);
+            (result, information, usage)
         };
         if result == 0 {
-            return Ok(());
+            return Ok(unreaped_end(&information, &usage));
         }
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(error);
         }
     }
+}
+
+fn unreaped_end(information: &libc::siginfo_t, usage: &libc::rusage) -> ProcessEnd {
+    // SAFETY: waitid(2) fills si_status whenever it reports a child.
+    let status = unsafe { information.si_status() };
+    let exited = information.si_code == libc::CLD_EXITED;
+    ProcessEnd {
+        exit_code: exited.then_some(status),
+        signal: (!exited).then_some(status),
+        cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
+        // Linux counts kilobytes: getrusage(2).
+        peak_memory_bytes: usage.ru_maxrss * 1_024,
+    }
+}
+
+fn micros(time: libc::timeval) -> i64 {
+    time.tv_sec * 1_000_000 + time.tv_usec
 }
 
 /// Reaps a child that has ended.
@@ -159,7 +170,6 @@ pub(super) fn reap(pid: u32) -> io::Result<ProcessEnd> {
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    let micros = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
     Ok(ProcessEnd {
         exit_code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
         signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
@@ -167,8 +177,4 @@ pub(super) fn reap(pid: u32) -> io::Result<ProcessEnd> {
         // Linux counts kilobytes: getrusage(2).
         peak_memory_bytes: usage.ru_maxrss * 1_024,
     })
-}
-
-fn is_leader(pid: u32) -> bool {
-    machine::group_of(pid) == Some(pid)
 }

@@ -27,14 +27,9 @@ pub enum Record {
         /// The attempt.
         key: AttemptKey,
     },
-    /// The attempt is about to be started; without a `started` it may or may not have been.
-    Starting {
-        /// The attempt.
-        key: AttemptKey,
-    },
-    /// The attempt was started.
+    /// A process waits for the word to run the command; it gets it after this record.
     Started(Started),
-    /// Its command has succeeded; its outputs are being provisioned.
+    /// Its command has ended; its process is reaped and its outputs are kept after this record.
     Ran(Ended),
     /// The attempt has ended.
     Exit(Ended),
@@ -104,7 +99,6 @@ pub struct Ended {
 pub struct Evidence {
     ordered: bool,
     granted: bool,
-    starting: bool,
     started: Option<Started>,
     ran: Option<Ended>,
     exit: Option<Ended>,
@@ -112,16 +106,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Takes a record; the first of a kind stays.
+    /// Takes a record; but for processes, the first of a kind stays.
     pub fn take(&mut self, record: Record) {
         match record {
             Record::Life(_) => {}
             Record::Ordered(_) => self.ordered = true,
             Record::Granted { .. } => self.granted = true,
-            Record::Starting { .. } => self.starting = true,
-            Record::Started(started) => {
-                self.started.get_or_insert(started);
-            }
+            // A process that never got the word is followed by another one.
+            Record::Started(started) => self.started = Some(started),
             Record::Ran(ended) => {
                 self.ran.get_or_insert(ended);
             }
@@ -138,8 +130,7 @@ impl Evidence {
     pub fn add(&mut self, later: Self) {
         self.ordered |= later.ordered;
         self.granted |= later.granted;
-        self.starting |= later.starting;
-        self.started = self.started.take().or(later.started);
+        self.started = later.started.or(self.started.take());
         self.ran = self.ran.take().or(later.ran);
         self.exit = self.exit.take().or(later.exit);
         self.closed = self.closed.take().or(later.closed);
@@ -147,12 +138,7 @@ impl Evidence {
 
     /// Tells whether the attempt may have started, or still may.
     pub fn is_granted(&self) -> bool {
-        self.granted || self.starting || self.started.is_some() || self.exit.is_some()
-    }
-
-    /// Tells whether a process may exist or have existed.
-    pub(super) fn may_have_started(&self) -> bool {
-        self.starting || self.started.is_some()
+        self.granted || self.started.is_some() || self.exit.is_some()
     }
 
     /// Returns how it ended, once it has.
@@ -166,7 +152,7 @@ impl Evidence {
         self.exit.as_ref()
     }
 
-    /// Returns its command's exit, while its outputs are being provisioned.
+    /// Returns how its command ended, while its outputs are seen to.
     pub(super) fn ran(&self) -> Option<&Ended> {
         self.ran.as_ref()
     }
@@ -189,7 +175,7 @@ impl Record {
         match self {
             Self::Life(_) => None,
             Self::Ordered(start) => Some(&start.key),
-            Self::Granted { key } | Self::Starting { key } | Self::Closed { key, .. } => Some(key),
+            Self::Granted { key } | Self::Closed { key, .. } => Some(key),
             Self::Started(started) => Some(&started.key),
             Self::Ran(ended) | Self::Exit(ended) => Some(&ended.key),
         }

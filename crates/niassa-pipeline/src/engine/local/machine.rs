@@ -34,11 +34,6 @@ pub(super) fn is_running(pid: u32, started: Option<u64>) -> bool {
     same && state.is_some_and(|state| state != "Z" && state != "X")
 }
 
-/// Returns the process group of a process, of a zombie as well: proc(5), field 5.
-pub(super) fn group_of(pid: u32) -> Option<u32> {
-    stat_field(pid, 2)?.parse().ok()
-}
-
 /// Returns a field of stat behind the name in parentheses, counted from 0.
 fn stat_field(pid: u32, index: usize) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -56,6 +51,13 @@ pub(super) fn with_variable(name: &str, value: &str) -> Vec<u32> {
         environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
     })
     .collect()
+}
+
+/// Sends a signal to a process; it may be gone.
+pub(super) fn signal(pid: u32, signal: rustix::process::Signal) {
+    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
+        let _gone = rustix::process::kill_process(pid, signal);
+    }
 }
 
 /// Sends a signal to a process group; it may be gone.

@@ -75,6 +75,8 @@ enum Event {
     Ended { start: Box<Start>, outcome: Outcome, number: u64, ran: Duration },
     /// An adopted attempt has ended and goes on in this form.
     Adopted(Box<Adopted>),
+    /// The command of an adopted attempt was never begun.
+    NeverBegun(Box<Start>),
     /// Something that nothing can go on without has failed.
     Broken(LocalError),
 }
@@ -321,6 +323,11 @@ impl Supervisor {
             Event::Adopted(adopted) => {
                 // Without listeners the workers are gone and so are we.
                 let _ended = self.work.send(Work::Finish(adopted));
+                Ok(())
+            }
+            Event::NeverBegun(start) => {
+                self.release(&start.key);
+                self.startable.push_back(*start);
                 Ok(())
             }
             Event::Broken(error) => Err(error),

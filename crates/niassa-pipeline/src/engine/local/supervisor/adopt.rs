@@ -1,10 +1,10 @@
 //! Taking over from a supervisor that is gone: what its journals leave open.
 //!
-//! An attempt that was granted and not begun to be started is started now, in the same boot. One
-//! that runs is watched through the guardian's file. Only where nothing can tell any more how an
-//! attempt ended is it lost; it is never started again.
+//! In the same boot, an attempt whose command was not begun is started now, and one that runs is
+//! watched through the guardian's file. Only where nothing can tell any more how an attempt ended is
+//! it lost; it is never started again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -13,11 +13,11 @@ use std::time::Duration;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::Timestamp;
 
-use super::super::guardian::{Inherited, Leader, exits_file, read};
+use super::super::guardian::{exits_file, read};
 use super::super::journal::{self, Ended, Evidence, Life, Record, Started};
 use super::super::{LocalError, LocalHome, Start, failed, machine};
 use super::table::Fate;
-use super::{CANCELLED, Event, SKIPPED, Supervisor, process};
+use super::{Event, SKIPPED, Supervisor, process};
 
 /// How often a guardian's file is looked at while adopted steps run.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -32,8 +32,6 @@ pub(super) struct Adopted {
 pub(super) struct Past {
     fates: Vec<(AttemptKey, Fate)>,
     open: Vec<OpenAttempt>,
-    /// Every process that a journal names, by its life.
-    known_pids: HashSet<u32>,
 }
 
 /// An attempt without an end.
@@ -46,7 +44,7 @@ struct OpenAttempt {
 /// Reads all journals.
 pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
     let mut evidence: HashMap<AttemptKey, (Evidence, Option<Start>, Option<Life>)> = HashMap::new();
-    let mut past = Past { fates: Vec::new(), open: Vec::new(), known_pids: HashSet::new() };
+    let mut past = Past { fates: Vec::new(), open: Vec::new() };
     let mut order = Vec::new();
     for path in journal::files(home)? {
         // What was written and not synced before a kill becomes durable here.
@@ -63,14 +61,8 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
                 });
                 match &record {
                     Record::Ordered(start) => known.1 = Some(start.clone()),
-                    Record::Starting { .. } => known.2.clone_from(&life),
-                    Record::Started(started) => {
-                        past.known_pids.insert(started.pid);
-                    }
+                    Record::Granted { .. } | Record::Started(_) => known.2.clone_from(&life),
                     _ => {}
-                }
-                if matches!(record, Record::Granted { .. }) && known.2.is_none() {
-                    known.2.clone_from(&life);
                 }
                 known.0.take(record);
             }
@@ -113,7 +105,7 @@ impl Supervisor {
             let same_boot = open.life.as_ref().is_some_and(|life| life.boot == boot);
             if !same_boot {
                 self.lose(&open.start, "the machine was restarted while the step may have run")?;
-            } else if open.evidence.may_have_started() {
+            } else if open.evidence.started().is_some() {
                 watched.push(open);
             } else {
                 granted.push(open.start);
@@ -122,7 +114,7 @@ impl Supervisor {
         self.startable.extend(granted);
         let skipped = self.table.settle(&ordered, now);
         self.close(skipped.into_iter().map(|key| (key, SKIPPED, None)).collect(), now)?;
-        self.watch(watched, past.known_pids, events);
+        self.watch(watched, events);
         Ok(())
     }
 
@@ -134,22 +126,20 @@ impl Supervisor {
     }
 
     /// Watches attempts that were started by an earlier supervisor; they take room until they end.
-    fn watch(&mut self, open: Vec<OpenAttempt>, known_pids: HashSet<u32>, events: &Sender<Event>) {
+    fn watch(&mut self, open: Vec<OpenAttempt>, events: &Sender<Event>) {
         let mut watched = Vec::new();
         for attempt in open {
             self.occupy(&attempt.start);
             if let Some(ran) = attempt.evidence.ran() {
+                process::end_strays(&attempt.start.key);
                 let adopted = Adopted { start: attempt.start, ended: ran.clone() };
                 // Without listeners nobody is there to go on, and so are we.
                 let _ended = events.send(Event::Adopted(Box::new(adopted)));
                 continue;
             }
-            let Some(life) = attempt.life else { continue };
             let started = attempt.evidence.started().cloned();
-            let started = started.or_else(|| stray(&attempt.start.key, self.shop.clock.now()));
-            if let Some(started) = &started {
-                self.shop.running.started(&started.key, started.pid);
-            }
+            let (Some(life), Some(started)) = (attempt.life, started) else { continue };
+            self.shop.running.started(&started.key, started.pid);
             watched.push(Watched { start: attempt.start, life, started });
         }
         if watched.is_empty() {
@@ -157,19 +147,12 @@ impl Supervisor {
         }
         let (home, shop, events) = (self.home.clone(), self.shop.clone(), events.clone());
         thread::spawn(move || {
-            let watch = Watch { home, shop, known_pids };
+            let watch = Watch { home, shop };
             if let Err(error) = watch.until_all_ended(watched, &events) {
                 let _nobody_listens = events.send(Event::Broken(error));
             }
         });
     }
-}
-
-/// Finds the process of an attempt that was started but not noted.
-fn stray(key: &AttemptKey, now: Timestamp) -> Option<Started> {
-    let pids = machine::with_variable("NIASSA_KEY", &key.to_string());
-    let leader = pids.into_iter().find(|pid| machine::group_of(*pid) == Some(*pid))?;
-    Some(Started { key: key.clone(), pid: leader, at: now })
 }
 
 fn lost(start: &Start, why: &str, now: Timestamp) -> Ended {
@@ -187,14 +170,23 @@ fn lost(start: &Start, why: &str, now: Timestamp) -> Ended {
 struct Watched {
     start: Start,
     life: Life,
-    started: Option<Started>,
+    started: Started,
+}
+
+/// What a look at an adopted attempt tells.
+enum Sight {
+    /// It runs, or its end is not told yet.
+    Open,
+    /// Its command was never begun.
+    NeverBegun,
+    /// It has ended.
+    Ended(Ended),
 }
 
 /// The thread that waits for adopted attempts.
 struct Watch {
     home: LocalHome,
     shop: std::sync::Arc<process::Shop>,
-    known_pids: HashSet<u32>,
 }
 
 impl Watch {
@@ -206,14 +198,18 @@ impl Watch {
         while !watched.is_empty() {
             let mut left = Vec::new();
             for attempt in watched {
-                match self.look(&attempt)? {
-                    Some(ended) => {
-                        let adopted = Adopted { start: attempt.start, ended };
-                        if events.send(Event::Adopted(Box::new(adopted))).is_err() {
-                            return Ok(());
-                        }
+                let event = match self.look(&attempt)? {
+                    Sight::Open => {
+                        left.push(attempt);
+                        continue;
                     }
-                    None => left.push(attempt),
+                    Sight::NeverBegun => Event::NeverBegun(Box::new(attempt.start)),
+                    Sight::Ended(ended) => {
+                        Event::Adopted(Box::new(Adopted { start: attempt.start, ended }))
+                    }
+                };
+                if events.send(event).is_err() {
+                    return Ok(());
                 }
             }
             watched = left;
@@ -224,42 +220,35 @@ impl Watch {
         Ok(())
     }
 
-    /// Looks how an attempt ended; nothing while that is not known and still may be.
-    fn look(&self, attempt: &Watched) -> Result<Option<Ended>, LocalError> {
+    /// Looks how an attempt ended.
+    fn look(&self, attempt: &Watched) -> Result<Sight, LocalError> {
+        let Watched { start, life, started } = attempt;
         // Before the file: a guardian that is gone now has written all it ever will.
-        let guardian = attempt.life.guardian;
-        let is_guarded = machine::is_running(guardian, attempt.life.guardian_started);
-        let exits = read(&exits_file(&self.home, &attempt.life.boot, guardian))?;
-        if let Some(inherited) = self.exit_of(attempt, &exits) {
-            process::end_group(inherited.pid);
-            let started_at = attempt.started.as_ref().map_or(inherited.at, |started| started.at);
-            let at = inherited.at;
-            return Ok(Some(self.shop.ended(&attempt.start, started_at, at, inherited.end)));
+        let is_guarded = machine::is_running(life.guardian, life.guardian_started);
+        let exits = read(&exits_file(&self.home, &life.boot, life.guardian))?;
+        let inherited = exits.into_iter().find(|exit| exit.pid == started.pid);
+        if inherited.is_none() && (is_guarded || machine::is_running(started.pid, None)) {
+            return Ok(Sight::Open);
         }
-        let is_running = attempt.started.as_ref().is_some_and(|s| machine::is_running(s.pid, None));
-        if is_running || (is_guarded && attempt.started.is_some()) {
-            return Ok(None);
+        process::end_strays(&start.key);
+        if process::never_got_the_word(&start.attempt_dir, started.pid) {
+            // One that was to be stopped before it began is not begun now.
+            return Ok(match self.shop.running.leave(&start.key) {
+                Some(outcome) => Sight::Ended(self.unseen(start, outcome, "it was never begun")),
+                None => Sight::NeverBegun,
+            });
         }
-        let stopped = self.shop.running.leave(&attempt.start.key).is_some();
-        let now = self.shop.clock.now();
+        if let Some(inherited) = inherited {
+            let (from, to) = (started.at, inherited.at);
+            return Ok(Sight::Ended(self.shop.ended(start, from, to, inherited.end)));
+        }
+        let lost = Outcome::without_exit(StepStatus::Lost, StepReason::Lost);
+        let outcome = self.shop.running.leave(&start.key).unwrap_or(lost);
         let why = "supervisor and guardian were killed together; nobody saw how the step ended";
-        let mut ended = lost(&attempt.start, why, now);
-        if stopped {
-            ended.outcome = CANCELLED;
-        }
-        Ok(Some(ended))
+        Ok(Sight::Ended(self.unseen(start, outcome, why)))
     }
 
-    /// Finds an attempt's process among those that the guardian inherited.
-    fn exit_of(&self, attempt: &Watched, exits: &[Inherited]) -> Option<Inherited> {
-        if let Some(started) = &attempt.started {
-            return exits.iter().find(|exit| exit.pid == started.pid).cloned();
-        }
-        // Killed between starting a process and noting it: told only where there is no doubt.
-        let mut unknown = exits
-            .iter()
-            .filter(|exit| exit.leader == Leader::OfGroup && !self.known_pids.contains(&exit.pid));
-        let one = unknown.next().cloned();
-        if unknown.next().is_some() { None } else { one }
+    fn unseen(&self, start: &Start, outcome: Outcome, why: &str) -> Ended {
+        Ended { outcome, ..lost(start, why, self.shop.clock.now()) }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +19,17 @@ use super::super::journal::{Ended, Record, Started};
 use super::super::{LocalError, Provisioning, Start, machine};
 use super::writer::Writer;
 
-/// How long what is left of a killed group is waited for.
+/// How long what is left of a killed group is waited for, in milliseconds.
 const GROUP_GONE_TRIES: u32 = 2_000;
+/// How often what an earlier supervisor left of an attempt is looked for, at 20 milliseconds each.
+const STRAYS_GONE_TRIES: u32 = 100;
+
+/// What the process of an attempt does: it waits for a line on its standard input, which is written
+/// once the journal names the process, and then runs the command in the same shell, for which `$0`
+/// is `command.sh`. If the supervisor is killed before, there is no line, and it leaves a mark that
+/// the command was never begun. So a kill at no moment leaves a doubt about user code.
+const WAIT_FOR_THE_WORD: &str =
+    r#"read -r || { : > "$NIASSA_ATTEMPT_DIR/not-started-$$"; exit 1; }; . "$0" </dev/null"#;
 
 /// What every attempt needs to run.
 pub(super) struct Shop {
@@ -104,27 +113,42 @@ impl Shop {
     /// Runs an attempt to its end and journals it; returns how it ended and the number to wait for.
     pub(super) fn run(&self, start: &Start) -> Result<(Outcome, u64), LocalError> {
         self.running.enter(&start.key);
-        self.writer.note(&Record::Starting { key: start.key.clone() })?;
         let started_at = self.clock.now();
-        let spawned = self.spawn(start);
-        let ended = match spawned {
+        let ended = match self.spawn(start) {
             Err(error) => self.never_started(start, &error),
-            Ok(pid) => {
-                let started = Started { key: start.key.clone(), pid, at: started_at };
-                self.writer.note(&Record::Started(started))?;
-                self.running.started(&start.key, pid);
-                match self.wait(&start.key, pid) {
-                    Ok(end) => self.ended(start, started_at, self.clock.now(), end),
-                    Err(error) => self.never_started(start, &error),
-                }
-            }
+            Ok(child) => self.run_process(start, started_at, child)?,
         };
         self.finish(start, ended)
     }
 
+    /// Gives a process the word to run the command once the journal names it, and waits for its end.
+    fn run_process(
+        &self,
+        start: &Start,
+        started_at: Timestamp,
+        mut child: Child,
+    ) -> Result<Ended, LocalError> {
+        let pid = child.id();
+        let started = Started { key: start.key.clone(), pid, at: started_at };
+        self.writer.note(&Record::Started(started))?;
+        self.running.started(&start.key, pid);
+        // A process that was stopped meanwhile does not listen any more; its end says so.
+        let _unheard = child.stdin.take().map(|mut word| word.write_all(b"\n"));
+        let end = match wait_unreaped(pid) {
+            Ok(end) => end,
+            Err(error) => return Ok(self.never_started(start, &error)),
+        };
+        let ended = self.ended(start, started_at, self.clock.now(), end);
+        self.writer.note(&Record::Ran(ended.clone()))?;
+        if let Err(error) = self.reap_group(&start.key, pid) {
+            tracing::error!(pid, %error, "a process that has ended cannot be reaped");
+        }
+        Ok(ended)
+    }
+
     /// Goes on with an attempt whose command was found to have ended.
     pub(super) fn finish(&self, start: &Start, ended: Ended) -> Result<(Outcome, u64), LocalError> {
-        let ended = self.provision(start, ended)?;
+        let ended = self.provision(start, ended);
         let outcome = ended.outcome;
         self.running.leave(&start.key);
         let number = self.writer.exit(&start.attempt_dir, ended)?;
@@ -173,15 +197,15 @@ impl Shop {
     }
 
     /// Provisions the outputs of an attempt that has succeeded so far.
-    fn provision(&self, start: &Start, mut ended: Ended) -> Result<Ended, LocalError> {
+    fn provision(&self, start: &Start, mut ended: Ended) -> Ended {
         let has_outputs = start.provisioning == Provisioning::Outputs;
         if !has_outputs || ended.outcome.status != StepStatus::Success {
-            return Ok(ended);
+            return ended;
         }
-        self.writer.note(&Record::Ran(ended.clone()))?;
         let provisioned = self.spawn_provision(start).and_then(|pid| {
             self.running.started(&start.key, pid);
-            self.wait(&start.key, pid)
+            let end = wait_unreaped(pid)?;
+            self.reap_group(&start.key, pid).map(|()| end)
         });
         let failure = |message| {
             (Outcome::without_exit(StepStatus::Failed, StepReason::ProvisionOut), Some(message))
@@ -197,22 +221,24 @@ impl Shop {
         ended.outcome = Outcome { exit_code: ended.outcome.exit_code, ..outcome };
         ended.message = message;
         ended.ended_at = self.clock.now();
-        Ok(ended)
+        ended
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that starts commands of steps")]
-    fn spawn(&self, start: &Start) -> io::Result<u32> {
+    fn spawn(&self, start: &Start) -> io::Result<Child> {
         let (step, work) = folders(&start.attempt_dir)?;
         let out = File::create(start.attempt_dir.join("stdout"))?;
         let err = File::create(start.attempt_dir.join("stderr"))?;
         let mut command = Command::new("/bin/bash");
         command
-            .args(["-euo", "pipefail"])
+            .args(["-euo", "pipefail", "-c", WAIT_FOR_THE_WORD])
             .arg(step.join("command.sh"))
             .current_dir(work)
+            .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err);
         command.env("WORKFLOW_RUN_ACCESSION", start.key.run.to_string());
+        command.env("NIASSA_ATTEMPT_DIR", &start.attempt_dir);
         if let Some(processing) = start.processing {
             command.env("PROCESSING_ACCESSION", processing.to_string());
         }
@@ -224,11 +250,17 @@ impl Shop {
         let err =
             OpenOptions::new().append(true).create(true).open(start.attempt_dir.join("stderr"))?;
         let mut command = Command::new(&self.executable);
-        command.arg("provision").arg(&start.attempt_dir).stdout(Stdio::null()).stderr(err);
-        self.spawn_in_group(command, start)
+        command
+            .arg("provision")
+            .arg(&start.attempt_dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(err);
+        self.spawn_in_group(command, start).map(|child| child.id())
     }
 
-    fn spawn_in_group(&self, mut command: Command, start: &Start) -> io::Result<u32> {
+    /// Dropping the handle leaves the process alone; it is reaped by `reap_group`.
+    fn spawn_in_group(&self, mut command: Command, start: &Start) -> io::Result<Child> {
         let own: Vec<(OsString, OsString)> = command
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
@@ -238,25 +270,43 @@ impl Shop {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .envs(own)
             .env("NIASSA_KEY", start.key.to_string())
-            .stdin(Stdio::null())
             .process_group(0);
-        // Dropping the handle leaves the process alone; it is reaped by `wait`.
-        command.spawn().map(|child| child.id())
+        command.spawn()
     }
 
-    /// Waits for a process of ours, ends what is left of its group, and reaps it.
-    fn wait(&self, key: &AttemptKey, pid: u32) -> io::Result<ProcessEnd> {
-        wait_unreaped(pid)?;
+    /// Ends what is left of the group of a process that has ended, and reaps it.
+    fn reap_group(&self, key: &AttemptKey, pid: u32) -> io::Result<()> {
         self.running.ended(key);
         machine::signal_group(pid, Signal::KILL);
-        let end = reap(pid)?;
+        reap(pid)?;
         end_group(pid);
-        Ok(end)
+        Ok(())
     }
 }
 
+/// Ends whatever runs for an attempt of an earlier supervisor. Its group's number may be somebody
+/// else's by now, so processes are known by their environment.
+pub(super) fn end_strays(key: &AttemptKey) {
+    for _ in 0..STRAYS_GONE_TRIES {
+        let strays = machine::with_variable("NIASSA_KEY", &key.to_string());
+        if strays.is_empty() {
+            return;
+        }
+        for pid in strays {
+            machine::signal(pid, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    tracing::warn!(%key, "something of an attempt does not end");
+}
+
+/// Tells whether this process of an attempt ended without the word to run the command.
+pub(super) fn never_got_the_word(attempt_dir: &Path, pid: u32) -> bool {
+    attempt_dir.join(format!("not-started-{pid}")).exists()
+}
+
 /// Waits until nothing of a group is left: a cancel is done only then.
-pub(super) fn end_group(pid: u32) {
+fn end_group(pid: u32) {
     for _ in 0..GROUP_GONE_TRIES {
         if !machine::group_is_there(pid) {
             return;
