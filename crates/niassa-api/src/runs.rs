@@ -108,6 +108,9 @@ pub struct RunQuery {
     /// Only runs that may still change without a person (`1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<u8>,
+    /// Only the caller's own runs (`1`), whatever else it may see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mine: Option<u8>,
     /// Only runs with this status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<String>)]

@@ -206,8 +206,10 @@ impl<'p> Planner<'p> {
                 _ => after.extend((placed.first..placed.first + placed.count).map(StepIndex)),
             }
         }
-        after.sort_unstable();
-        after.dedup();
+        if step.needs.len() > 1 {
+            after.sort_unstable();
+            after.dedup();
+        }
         after
     }
 

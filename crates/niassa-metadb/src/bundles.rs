@@ -120,18 +120,20 @@ impl MetaDb {
     /// Returns the texts of an archive. Workflows are for everybody, and so are their archives.
     pub async fn bundle(&self, sha256: &str) -> Result<Option<StoredBundle>> {
         const OPERATION: &str = "find a bundle";
-        let row = sqlx::query(ONE)
-            .bind(sha256)
-            .fetch_optional(self.reader())
-            .await
-            .during(OPERATION)?;
+        let row =
+            sqlx::query(ONE).bind(sha256).fetch_optional(self.reader()).await.during(OPERATION)?;
         let Some(row) = row else { return Ok(None) };
         let config: String = column(&row, "config", OPERATION)?;
         Ok(Some(StoredBundle {
             sha256: column(&row, "sha256", OPERATION)?,
             size: column(&row, "size", OPERATION)?,
             manifest: column(&row, "manifest", OPERATION)?,
-            config: decode(serde_json::from_str(&config), OPERATION, &config, "texts of ini files")?,
+            config: decode(
+                serde_json::from_str(&config),
+                OPERATION,
+                &config,
+                "texts of ini files",
+            )?,
             stored_at: Timestamp::from_micros(column(&row, "stored_at", OPERATION)?),
         }))
     }

@@ -188,3 +188,6 @@ pub(crate) fn accession(
     let number: i64 = column(row, name, operation)?;
     decode(Accession::try_from(number), operation, number, "an accession")
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,9 @@
 use niassa_model::run::RunStatus;
 use niassa_model::time::Timestamp;
 
+use crate::MetaDb;
 use crate::error::{During, Result, decode};
 use crate::pool::column;
-use crate::MetaDb;
 
 /// Numbers about all runs.
 #[derive(Debug, Clone, PartialEq, Eq)]

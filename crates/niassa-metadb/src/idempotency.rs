@@ -56,6 +56,12 @@ sql! {
         on conflict (account, key) do update set request_sha256 = excluded.request_sha256 \
             where idempotency.answer = '' \
         returning account, key";
+    /// Keeps answers under keys that were never used. `$1`: time; `$2`: rows of account, key, digest,
+    /// answer.
+    KEEP_NEW = "insert into idempotency (account, key, request_sha256, answer, created_at) \
+        select cast(value ->> 0 as bigint), value ->> 1, value ->> 2, value ->> 3, \
+            cast($1 as bigint) \
+        from json_each($2) where true on conflict (account, key) do nothing";
     /// What was answered under keys. `$1`: rows of account, key.
     ANSWERED = "select i.account, i.key, i.request_sha256, i.answer \
         from json_each($1) j join idempotency i \
@@ -136,6 +142,42 @@ pub(crate) async fn remember_all<T: Serialize>(
         .execute(&mut **transaction)
         .await
         .during(operation)?;
+    remove_old_sometimes(transaction, now, operation).await
+}
+
+/// Keeps answers under keys that are expected to be new, each key at most once. Tells whether all of
+/// them were; else the transaction must be dropped.
+pub(crate) async fn keep_new<T: Serialize>(
+    transaction: &mut Writing,
+    now: i64,
+    answers: &[(AccountId, &OnceKey, &T)],
+    operation: &'static str,
+) -> Result<bool> {
+    if answers.is_empty() {
+        return Ok(true);
+    }
+    let mut rows: Vec<_> = answers
+        .iter()
+        .map(|(account, once, answer)| {
+            (account.0, &once.key, &once.request_sha256, bulk::document(answer))
+        })
+        .collect();
+    rows.sort_by_key(|(account, key, _, _)| (*account, key.as_str()));
+    let kept = sqlx::query(KEEP_NEW)
+        .bind(now)
+        .bind(bulk::rows(&rows))
+        .execute(&mut **transaction)
+        .await
+        .during(operation)?;
+    remove_old_sometimes(transaction, now, operation).await?;
+    Ok(usize::try_from(kept.rows_affected()) == Ok(rows.len()))
+}
+
+async fn remove_old_sometimes(
+    transaction: &mut Writing,
+    now: i64,
+    operation: &'static str,
+) -> Result<()> {
     if rand::random_ratio(1, REMOVE_EVERY) {
         remove_old(transaction, now, operation).await?;
     }

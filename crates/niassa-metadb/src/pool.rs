@@ -1,5 +1,8 @@
 //! The open MetaDB: one pool that writes, one that reads.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Once;
 use std::time::Duration;
@@ -42,6 +45,9 @@ impl MetaDb {
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let dialect = Dialect::of(&location);
         let failed = |source| MetaDbError::Open { location: location.to_string(), source };
+        if let Location::Sqlite(path) = &location {
+            make_closed(path).map_err(|error| failed(sqlx::Error::Io(error)))?;
+        }
         let options = AnyConnectOptions::from_str(&location.url()?).map_err(failed)?;
         let pool = |connections: u32| {
             AnyPoolOptions::new()
@@ -134,6 +140,11 @@ impl MetaDb {
     pub(crate) fn reader(&self) -> &AnyPool {
         &self.read
     }
+}
+
+/// Makes a file that only its owner can read, unless it is there: it will hold hashes of passwords.
+fn make_closed(path: &Path) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
 /// Commits a transaction.

@@ -5,7 +5,7 @@ pub(crate) mod list;
 mod row;
 
 pub use asked::{Asked, RunValues};
-pub use list::RunFilter;
+pub use list::{RunFilter, Whose};
 pub use row::{Run, StepCounts};
 
 use niassa_model::accession::Accession;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::idempotency::{self, Once, OnceKey, Recall};
-use crate::pool::{commit, retrying};
+use crate::pool::{Writing, commit, retrying};
 use crate::writer::{Batched, Writer};
 use crate::{Access, MetaDb};
 
@@ -167,14 +167,58 @@ impl Batched for Schedules {
 }
 
 impl MetaDb {
+    /// Keys are nearly always new, so that is tried first: one statement fewer, and none with rows.
     async fn schedule_once(&self, requests: &[&Request]) -> Result<Vec<Scheduling>> {
+        match self.schedule_new(requests).await? {
+            Some(answers) => Ok(answers),
+            None => self.schedule_known(requests).await,
+        }
+    }
+
+    /// Writes a batch whose keys were never used; nothing where one was, or might have been.
+    async fn schedule_new(&self, requests: &[&Request]) -> Result<Option<Vec<Scheduling>>> {
+        const OPERATION: &str = Schedules::OPERATION;
+        let mut transaction = self.begin(OPERATION).await?;
+        let new = requests.iter().map(|_| Recall::New);
+        let batch = self.accept(&mut transaction, requests, new).await?;
+        let is_keyed = |request: &&Request| request.once.is_some();
+        if requests.iter().filter(|request| is_keyed(request)).count()
+            != batch.accepted.iter().filter(|request| is_keyed(request)).count()
+        {
+            // What would be refused now may have been accepted before under the same key.
+            return Ok(None);
+        }
+        let answers = batch.answers();
+        if !idempotency::keep_new(&mut transaction, batch.now, &answers, OPERATION).await? {
+            return Ok(None);
+        }
+        commit(transaction, OPERATION).await?;
+        Ok(Some(batch.in_order()))
+    }
+
+    /// Writes a batch in which some keys were used before.
+    async fn schedule_known(&self, requests: &[&Request]) -> Result<Vec<Scheduling>> {
         const OPERATION: &str = Schedules::OPERATION;
         let mut transaction = self.begin(OPERATION).await?;
         let keys: Vec<_> = requests.iter().map(|r| (r.access.account, r.once.as_ref())).collect();
         let recalled = idempotency::recall_all(&mut transaction, &keys, OPERATION).await?;
-        let checked = check::load(&mut transaction, requests, OPERATION).await?;
-        let mut accepted = Vec::new();
-        let mut outcomes = Vec::with_capacity(requests.len());
+        let batch = self.accept(&mut transaction, requests, recalled.into_iter()).await?;
+        let answers = batch.answers();
+        idempotency::remember_all(&mut transaction, batch.now, &answers, OPERATION).await?;
+        commit(transaction, OPERATION).await?;
+        Ok(batch.in_order())
+    }
+
+    /// Checks requests that are new and writes those that can be accepted.
+    async fn accept<'batch>(
+        &self,
+        transaction: &mut Writing,
+        requests: &[&'batch Request],
+        recalled: impl Iterator<Item = Recall<ScheduledRun>>,
+    ) -> Result<Batch<'batch>> {
+        const OPERATION: &str = Schedules::OPERATION;
+        let checked = check::load(transaction, requests, OPERATION).await?;
+        let (mut accepted, mut outcomes) = (Vec::new(), Vec::with_capacity(requests.len()));
         for (request, recall) in requests.iter().copied().zip(recalled) {
             outcomes.push(match (recall, checked.refusal(request)) {
                 (Recall::Answered(run), _) => Outcome::Known(Scheduling::Accepted(Once::Done(run))),
@@ -186,20 +230,19 @@ impl MetaDb {
                 }
             });
         }
-        let now = checked.now;
-        let runs =
-            insert::runs(&mut transaction, self.dialect(), now, &accepted, OPERATION).await?;
-        let answers: Vec<_> = accepted
-            .iter()
-            .zip(&runs)
-            .filter_map(|(request, run)| {
-                Some((request.access.account, request.once.as_ref()?, run))
-            })
-            .collect();
-        idempotency::remember_all(&mut transaction, now, &answers, OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(in_order(outcomes, runs))
+        let (now, dialect) = (checked.now, self.dialect());
+        let runs = insert::runs(transaction, dialect, now, &accepted, OPERATION).await?;
+        Ok(Batch { now, outcomes, accepted, runs })
     }
+}
+
+/// A batch whose runs are written and not committed.
+struct Batch<'batch> {
+    now: i64,
+    outcomes: Vec<Outcome>,
+    accepted: Vec<&'batch Request>,
+    /// One for each accepted request, in their order.
+    runs: Vec<ScheduledRun>,
 }
 
 /// What is known of a request before the accepted ones are written.
@@ -208,14 +251,24 @@ enum Outcome {
     ToBeAccepted,
 }
 
-/// Puts the accepted runs where they belong among the answers.
-fn in_order(outcomes: Vec<Outcome>, runs: Vec<ScheduledRun>) -> Vec<Scheduling> {
-    let mut runs = runs.into_iter();
-    let answer = |outcome| match outcome {
-        Outcome::Known(answer) => Some(answer),
-        Outcome::ToBeAccepted => runs.next().map(|run| Scheduling::Accepted(Once::Done(run))),
-    };
-    outcomes.into_iter().filter_map(answer).collect()
+impl<'batch> Batch<'batch> {
+    /// Returns what is answered under the keys of accepted requests.
+    fn answers(&self) -> Vec<(AccountId, &'batch OnceKey, &ScheduledRun)> {
+        let answer = |(request, run): (&&'batch Request, _)| {
+            Some((request.access.account, request.once.as_ref()?, run))
+        };
+        self.accepted.iter().zip(&self.runs).filter_map(answer).collect()
+    }
+
+    /// Puts the accepted runs where they belong among the answers.
+    fn in_order(self) -> Vec<Scheduling> {
+        let mut runs = self.runs.into_iter();
+        let answer = |outcome| match outcome {
+            Outcome::Known(answer) => Some(answer),
+            Outcome::ToBeAccepted => runs.next().map(|run| Scheduling::Accepted(Once::Done(run))),
+        };
+        self.outcomes.into_iter().filter_map(answer).collect()
+    }
 }
 
 #[cfg(test)]

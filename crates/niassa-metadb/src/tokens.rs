@@ -149,12 +149,7 @@ impl MetaDb {
         Ok(revoked.is_some())
     }
 
-    async fn renew_secret(
-        &self,
-        access: &Access,
-        id: i64,
-        new: &NewToken,
-    ) -> Result<StoredToken> {
+    async fn renew_secret(&self, access: &Access, id: i64, new: &NewToken) -> Result<StoredToken> {
         const OPERATION: &str = "renew the secret of a token";
         let mut tx = self.begin(OPERATION).await?;
         sqlx::query(RENEW_SECRET)

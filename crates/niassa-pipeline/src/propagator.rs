@@ -24,7 +24,7 @@ use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
 use crate::engine::local::client::wait_for_change;
-use crate::engine::local::journal;
+use crate::engine::local::journal::{self, Offsets};
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
 use offsets::OffsetsFile;
 
@@ -96,6 +96,13 @@ impl Propagator {
         })
     }
 
+    /// Leaves out what the journals say so far: for a run that is yet to be launched.
+    pub fn begin_here(&mut self) -> Result<(), PipelineError> {
+        self.offsets.offsets = Offsets::at_the_end(&self.reconciler.home)?;
+        self.compared_at = Some(Instant::now());
+        Ok(())
+    }
+
     /// Records what happened since the last tick, and acts where somebody has to.
     pub async fn propagate_tick(
         &mut self,
@@ -148,6 +155,7 @@ impl Propagator {
     async fn list(&mut self, report: &mut PropagateReport) -> Result<(), ClientError> {
         let mut query = RunQuery {
             active: Some(1),
+            mine: Some(1),
             place: Some(self.reconciler.place.key()),
             host: self.filter.host.as_ref().map(ToString::to_string),
             accessions: self.filter.accessions.as_ref().map(|accessions| {

@@ -15,7 +15,9 @@ use crate::sign_in::password::{self, PasswordError};
 #[derive(Debug, thiserror::Error)]
 pub enum AdministerError {
     /// A password would stand in the list of processes.
-    #[error("the MetaDB's URL holds a password, which others can read on the command line; use ~/.pgpass")]
+    #[error(
+        "the MetaDB's URL holds a password, which others can read on the command line; use ~/.pgpass"
+    )]
     PasswordOnCommandLine,
     /// The MetaDB cannot be used.
     #[error(transparent)]

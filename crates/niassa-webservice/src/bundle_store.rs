@@ -19,7 +19,7 @@ use crate::sign_in::hex;
 /// How the names of unfinished uploads begin.
 const UPLOAD: &str = ".upload-";
 /// How old such a file is when nobody can be writing it any more.
-const ABANDONED: Duration = Duration::from_secs(24 * 3_600);
+const ABANDONED: Duration = Duration::from_hours(24);
 
 /// The folder of archives.
 #[derive(Debug, Clone)]
@@ -87,8 +87,8 @@ impl BundleStore {
         let mut options = OpenOptions::new();
         let opened = options.write(true).create_new(true).mode(0o600).open(&path);
         let file = opened.map_err(|source| StoreError::Write { path: path.clone(), source })?;
-        let path = TempPath::try_from_path(&path)
-            .map_err(|source| StoreError::Write { path, source })?;
+        let path =
+            TempPath::try_from_path(&path).map_err(|source| StoreError::Write { path, source })?;
         Ok(Upload { path, file, digest: Sha256::new(), size: 0 })
     }
 

@@ -79,7 +79,7 @@ pub enum ConfigError {
 /// The keys of `service.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Keys {
     metadb: Option<String>,
     metadb_password_file: Option<PathBuf>,
     data: Option<PathBuf>,
@@ -116,7 +116,7 @@ impl ServiceConfig {
 
     /// Reads the text of a file.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let file: File = toml::from_str(text).map_err(ConfigError::Toml)?;
+        let file: Keys = toml::from_str(text).map_err(ConfigError::Toml)?;
         let tls = match (file.tls_cert, file.tls_key) {
             (Some(cert), Some(key)) => Some(Tls { cert, key }),
             (None, None) => None,
@@ -185,7 +185,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        for text in ["tls_cert = 'a'", "lease_seconds = 0", "lease_seconds = 601", "port = 1", "="] {
+        for text in ["tls_cert = 'a'", "lease_seconds = 0", "lease_seconds = 601", "port = 1", "="]
+        {
             assert!(ServiceConfig::from_toml(text).is_err(), "{text}");
         }
     }

@@ -55,7 +55,7 @@ pub(crate) fn router(app: App) -> Router {
 /// Returns the OpenAPI document of all routes.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let mut document = api().into_openapi();
-    openapi::add_problems(&mut document);
+    openapi::complete(&mut document);
     document
 }
 

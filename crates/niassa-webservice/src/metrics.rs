@@ -20,7 +20,9 @@ impl Metrics {
 
     /// Writes the counts in Prometheus' text form.
     pub(crate) fn write(&self, text: &mut String) {
-        text.push_str("# HELP niassa_requests_total Requests answered, by the class of the status.\n");
+        text.push_str(
+            "# HELP niassa_requests_total Requests answered, by the class of the status.\n",
+        );
         text.push_str("# TYPE niassa_requests_total counter\n");
         for (index, count) in self.answers.iter().enumerate() {
             let count = count.load(Ordering::Relaxed);

@@ -24,6 +24,8 @@ const MOST_CONNECTIONS: usize = 2_048;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, or stay silent between two.
 const HEAD: Duration = Duration::from_secs(75);
+/// How long requests that are being answered when the service stops may take.
+const STOP_WITHIN: Duration = Duration::from_millis(1_400);
 /// Pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Requests of one HTTP/2 connection at once.
@@ -79,7 +81,11 @@ async fn connection(
         tracing::debug!("set_nodelay: {error}");
     }
     let Some(tls) = tls else { return drive(stream, peer, router, stopping).await };
-    match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+    let shaken = tokio::select! {
+        () = stopping.cancelled() => return,
+        shaken = tokio::time::timeout(HANDSHAKE, tls.accept(stream)) => shaken,
+    };
+    match shaken {
         Ok(Ok(stream)) => drive(stream, peer, router, stopping).await,
         Ok(Err(error)) => tracing::debug!("TLS with {}: {error}", peer.0),
         Err(_) => tracing::debug!("TLS with {}: no handshake in time", peer.0),
@@ -104,7 +110,10 @@ where
         ended = connection.as_mut() => ended,
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(STOP_WITHIN, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return tracing::warn!("cut off {}: the service stops", peer.0),
+            }
         }
     };
     if let Err(error) = ended {

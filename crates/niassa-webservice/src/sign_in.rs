@@ -39,7 +39,7 @@ type Fingerprint = [u8; 32];
 
 /// Knows who is asking.
 pub(crate) struct SignIn {
-    key: Fingerprint,
+    mac: Hmac<Sha256>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
     verifying: Semaphore,
@@ -55,8 +55,10 @@ enum Credential<'header> {
 
 impl SignIn {
     pub(crate) fn new() -> Self {
+        let key: [u8; 32] = rand::random();
+        let mac = Hmac::new_from_slice(&key).expect("a key of any length will do");
         Self {
-            key: rand::random(),
+            mac,
             remembered: Mutex::default(),
             failures: Mutex::default(),
             verifying: Semaphore::new(VERIFIED_AT_ONCE),
@@ -149,7 +151,7 @@ impl SignIn {
     }
 
     fn fingerprint(&self, text: &[u8]) -> Fingerprint {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+        let mut mac = self.mac.clone();
         mac.update(text);
         mac.finalize().into_bytes().into()
     }

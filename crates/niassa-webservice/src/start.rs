@@ -26,8 +26,8 @@ use crate::sign_in::SignIn;
 use crate::tls::{self, TlsError};
 use crate::{http, server};
 
-/// How long requests that are being answered when the service stops may take.
-const STOP_WITHIN: Duration = Duration::from_millis(1_500);
+/// How long closing the MetaDB may take.
+const CLOSE_WITHIN: Duration = Duration::from_millis(400);
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,9 @@ pub enum StartError {
     MetaDb(#[from] MetaDbError),
     /// The MetaDB is not of this version. One that is not embedded is migrated by hand, because
     /// other services may use it.
-    #[error("the MetaDB is not migrated to this version; run: seqware metadb migrate --metadb '{location}'")]
+    #[error(
+        "the MetaDB is not migrated to this version; run: seqware metadb migrate --metadb '{location}'"
+    )]
     NotMigrated {
         /// Where it is, without a password.
         location: String,
@@ -113,15 +115,10 @@ impl RunningService {
     /// MetaDB.
     pub async fn stop(self) {
         drop(self.stopping);
-        let finished = async {
-            // A panic of the accepting task was logged; there is nothing left to accept.
-            drop(self.accepting.await);
-            self.connections.wait().await;
-        };
-        if tokio::time::timeout(STOP_WITHIN, finished).await.is_err() {
-            tracing::warn!("some requests were still being answered when the service stopped");
-        }
-        let closed = tokio::time::timeout(STOP_WITHIN, self.metadb.close()).await;
+        // A panic of the accepting task was logged; there is nothing left to accept.
+        drop(self.accepting.await);
+        self.connections.wait().await;
+        let closed = tokio::time::timeout(CLOSE_WITHIN, self.metadb.close()).await;
         if closed.is_err() {
             tracing::warn!("the MetaDB was still in use when the service stopped");
         }
@@ -143,7 +140,9 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
     let has_accounts = metadb.has_accounts().await?;
     if !has_accounts {
         let location = metadb.location();
-        tracing::warn!("no account exists yet; run: seqware metadb init --metadb {location} --admin EMAIL");
+        tracing::warn!(
+            "no account exists yet; run: seqware metadb init --metadb {location} --admin EMAIL"
+        );
     }
     Ok(App::new(Parts {
         scheduler: Scheduler::start(&metadb),

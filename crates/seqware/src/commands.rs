@@ -42,12 +42,12 @@ use crate::ui::Format;
     disable_help_subcommand = true,
     before_help = "\
 Examples:
-  $ seqware workflow schedule --accession 1 --parent-accession 99 --ini workflow.ini \\
-      --host \"$(hostname --long)\"
+  $ seqware workflow schedule --accession 1 --parent-accession 99 \\
+      --ini workflow.ini --host \"$(hostname --long)\"
   $ seqware workflow-run launch-scheduled --host \"$(hostname --long)\"
   $ seqware workflow-run propagate-statuses --threads 10
   $ seqware workflow-run report
-  $ seqware demo                  # the whole system once, in a throw-away directory"
+  $ seqware demo       # the whole system once, in a throw-away directory"
 )]
 pub struct Cli {
     /// What to do.
@@ -100,17 +100,17 @@ pub enum Command {
     /// Make metadata: study, experiment, sample, workflow, workflow-run, file
     #[command(subcommand)]
     Create(create::Command),
-    /// Show any object by its accession
+    #[command(about = "Show any object by its accession")]
     Query(query::Args),
-    /// Write the settings file
+    #[command(about = "Write the settings file")]
     Init(init::Args),
-    /// Look for faults, each with its fix
+    #[command(about = "Look for faults, each with its fix")]
     Check(check::Args),
-    /// The whole system in one process, for one person on one box
+    #[command(about = "The whole system in one process, for one person on one box")]
     Up(up::Args),
-    /// Show the whole system at work, in a throw-away directory
+    #[command(about = "Show the whole system at work, in a throw-away directory")]
     Demo(demo::Args),
-    /// Run the Web Service
+    #[command(about = "Run the Web Service")]
     Serve(serve::Args),
     /// Set up and look after the MetaDB
     #[command(subcommand)]
@@ -124,20 +124,15 @@ pub enum Command {
     /// Let others see what is yours
     #[command(subcommand)]
     Grant(grant::Command),
-    /// Print shell completions
-    #[command(hide = true)]
+    #[command(hide = true, about = "Print shell completions")]
     Completion(completion::Args),
-    /// Write manual pages
-    #[command(hide = true)]
+    #[command(hide = true, about = "Write manual pages")]
     Man(man::Args),
-    /// Runs steps on this machine
-    #[command(hide = true)]
+    #[command(hide = true, about = "Runs steps on this machine")]
     Supervise(node::LocalArgs),
-    /// Waits for steps whose supervisor was killed
-    #[command(hide = true)]
+    #[command(hide = true, about = "Waits for steps whose supervisor was killed")]
     Guard(node::LocalArgs),
-    /// Moves the outputs of an attempt to their place
-    #[command(hide = true)]
+    #[command(hide = true, about = "Moves the outputs of an attempt to their place")]
     Provision(node::ProvisionArgs),
 }
 

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use crate::clock::SystemClock;
 use crate::exit::{Exit, Failure};
 
-/// How long the token of an embedded service is good, in seconds: ten years.
-const TOKEN_SECONDS: i64 = 10 * 366 * 86_400;
+/// How long the token of an embedded service is good, in seconds: as long as one may be.
+const TOKEN_SECONDS: i64 = 10 * 365 * 86_400;
 
 /// A service with a MetaDB of its own, and the account it was made with.
 pub struct Embedded {

@@ -136,7 +136,8 @@ impl Ui {
         }
         let red = if self.look.color { Tone::Bad } else { Tone::Plain };
         let mut text = format!("{} {}\n", red.paint("error:"), failure.explain());
-        for detail in failure.details() {
+        // A single error is often all there is to say, and was said.
+        for detail in failure.details().iter().filter(|detail| **detail != failure.explain()) {
             text.push_str(&format!("  - {detail}\n"));
         }
         if let Some(hint) = failure.hint() {

@@ -70,7 +70,10 @@ impl WorkLoop {
     ) -> Result<Self, Failure> {
         let filter = PropagateFilter { host: None, accessions: Some(vec![run]) };
         let launch = LaunchFilter::Accessions(vec![run]);
-        Self::new(launcher, launch, filter, client, identity, settings)
+        let mut work = Self::new(launcher, launch, filter, client, identity, settings)?;
+        // It was not launched yet: what the journals say so far is not about it.
+        work.propagator.begin_here()?;
+        Ok(work)
     }
 
     fn new(

@@ -3,7 +3,8 @@
 //! Plain values are assigned at the head of every script. A list is an array; it is assigned only
 //! where the step's own text names it, because a long list in each of many steps would be the
 //! square of it. Nothing is exported but what `env` says: values are for the command, and whoever it
-//! starts is given them by the command.
+//! starts is given them by the command. What evaluates text on purpose (`eval`, `${x@P}`) evaluates
+//! values too; that is for the author of a command to know.
 
 mod container;
 

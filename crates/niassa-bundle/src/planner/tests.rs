@@ -265,7 +265,7 @@ fn a_hundred_thousand_steps_are_planned_and_more_are_refused() {
 }
 
 #[test]
-fn a_plan_of_too_many_bytes_or_edges_is_refused() {
+fn a_plan_of_too_many_edges_is_refused() {
     let manifest = format!(
         "{HEAD}parameters:\n  xs: {{type: list, items: int}}\n  ys: {{type: list, items: int}}\nsteps:\n  \
          - {{name: a, foreach: {{x: xs}}, command: x}}\n  - {{name: b, needs: [a], foreach: {{y: ys}}, command: x}}\n"
@@ -273,12 +273,6 @@ fn a_plan_of_too_many_bytes_or_edges_is_refused() {
     let many: Vec<usize> = (0..40_000).collect();
     let error = plan_of(&manifest, &json!({"xs": many, "ys": many})).unwrap_err();
     assert!(matches!(error, PlanError::Large { .. }), "{error}");
-    let manifest = format!(
-        "{HEAD}parameters:\n  xs: {{type: list, items: int}}\n  text: {{type: string}}\nsteps:\n  \
-         - {{name: a, foreach: {{x: xs}}, command: x}}\n"
-    );
-    let values = json!({"xs": many, "text": "x".repeat(100_000)});
-    assert!(matches!(plan_of(&manifest, &values), Err(PlanError::Large { .. })));
 }
 
 #[test]

@@ -1,15 +1,12 @@
+//! What is promised of accounts, on both databases.
+
 use super::*;
 use crate::access::Sees;
 use crate::testing::launches::account;
 use crate::testing::on_both;
 
 fn admin() -> Access {
-    Access {
-        account: AccountId(0),
-        email: "root".to_owned(),
-        sees: Sees::Everything,
-        hosts: None,
-    }
+    Access { account: AccountId(0), email: "root".to_owned(), sees: Sees::Everything, hosts: None }
 }
 
 fn new(email: &str, role: Role) -> NewAccount {

@@ -1,3 +1,5 @@
+//! What is promised of bundles, on both databases.
+
 use super::*;
 use crate::testing::launches::account;
 use crate::testing::on_both;

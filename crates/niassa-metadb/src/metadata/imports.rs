@@ -171,8 +171,7 @@ async fn write_processing(
 ) -> Result<Accession> {
     let (tx, now, owner) = (&mut creating.tx, creating.now, access.account);
     let shared = Studies::SharedWith(run);
-    let processing =
-        register(tx, now, owner, ObjectKind::Processing, shared, operation).await?;
+    let processing = register(tx, now, owner, ObjectKind::Processing, shared, operation).await?;
     sqlx::query(PROCESSING)
         .bind(run.get())
         .bind(processing.get())

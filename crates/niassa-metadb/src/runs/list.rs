@@ -12,6 +12,8 @@ use crate::{Access, MetaDb, bulk};
 /// Which runs to list. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunFilter {
+    /// Whose runs.
+    pub whose: Whose,
     /// Only runs with one of these statuses.
     pub statuses: Option<BTreeSet<RunStatus>>,
     /// Only runs of this workflow.
@@ -30,8 +32,18 @@ pub struct RunFilter {
     pub before: Option<i64>,
 }
 
+/// Whose runs to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Whose {
+    /// All that the caller may see.
+    #[default]
+    Visible,
+    /// The caller's own.
+    Own,
+}
+
 /// The text of a list. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place;
-/// `$8`: accessions; `$9`: from; `$10`: to; `$11`: before; `$12`: rows.
+/// `$8`: accessions; `$9`: from; `$10`: to; `$11`: before; `$12`: rows; `$13`: 1 for own ones only.
 macro_rules! list {
     ($statuses:literal, $accessions:literal, $order:literal) => {
         concat!(
@@ -48,7 +60,7 @@ macro_rules! list {
             $accessions,
             " and (cast($9 as bigint) is null or r.created_at >= $9) \
               and (cast($10 as bigint) is null or r.created_at < $10) \
-              and r.swid < $11 \
+              and r.swid < $11 and (cast($13 as bigint) = 0 or r.owner = $2) \
               order by ",
             $order,
             " desc limit $12"
@@ -60,6 +72,13 @@ sql! {
     /// Runs, looked through from the newest on.
     NEWEST = list!(
         " and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4)))",
+        " and (cast($8 as text) is null \
+            or r.swid in (select cast(value ->> 0 as bigint) from json_each($8)))",
+        "r.swid");
+    /// The caller's own runs, looked through from the newest on.
+    NEWEST_OWN = list!(
+        " and r.owner = $2 \
+          and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4)))",
         " and (cast($8 as text) is null \
             or r.swid in (select cast(value ->> 0 as bigint) from json_each($8)))",
         "r.swid");
@@ -96,6 +115,10 @@ impl MetaDb {
             .bind(filter.to)
             .bind(filter.before.unwrap_or(i64::MAX))
             .bind(i64::from(limit))
+            .bind(match filter.whose {
+                Whose::Own => 1_i64,
+                Whose::Visible => 0,
+            })
             .fetch_all(self.reader())
             .await
             .during(OPERATION)?;
@@ -111,7 +134,10 @@ impl RunFilter {
         }
         match &self.statuses {
             Some(statuses) if statuses.iter().all(|status| status.is_active()) => WITH_STATUS,
-            Some(_) | None => NEWEST,
+            Some(_) | None => match self.whose {
+                Whose::Own => NEWEST_OWN,
+                Whose::Visible => NEWEST,
+            },
         }
     }
 }

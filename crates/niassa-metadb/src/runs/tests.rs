@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use niassa_model::run::RunStatus;
 
 use super::*;
+use crate::access::Sees;
 use crate::claims::Wish;
 use crate::steps::StepFilter;
 use crate::testing::launches::{Launches, account, place};
@@ -72,6 +73,14 @@ on_both! {
         let at = metadb.run(&site.bob, second).await.unwrap().unwrap().created_at.as_micros();
         let from = RunFilter { from: Some(at), to: Some(at + 1), ..any.clone() };
         assert_eq!(list(&site, &from).await, [second]);
+        let own = RunFilter { whose: Whose::Own, ..any.clone() };
+        assert_eq!(list(&site, &own).await, [launched, second, first]);
+        let root = Access { account: niassa_model::account::AccountId(0), sees: Sees::Everything, ..site.bob.clone() };
+        assert_eq!(metadb.runs(&root, &any, 9).await.unwrap().len(), 3, "it sees everybody's");
+        assert_eq!(metadb.runs(&root, &own, 9).await.unwrap(), [], "and has none of its own");
+        let active = RunFilter { statuses: Some(BTreeSet::from([RunStatus::Submitted])), ..own };
+        assert_eq!(metadb.runs(&root, &active, 9).await.unwrap(), []);
+        assert_eq!(list(&site, &active).await, [second, first]);
         let before = RunFilter { to: Some(at), ..any };
         assert_eq!(list(&site, &before).await, [first]);
     }

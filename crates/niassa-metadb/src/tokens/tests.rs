@@ -1,3 +1,5 @@
+//! What is promised of tokens, on both databases.
+
 use super::*;
 use crate::testing::launches::account;
 use crate::testing::on_both;
@@ -21,7 +23,7 @@ on_both! {
         let caller = metadb.caller_of_token("a").await.unwrap().unwrap();
         assert_eq!((caller.account, &caller.scopes), (bob.account, &Some(token.scopes.clone())));
         assert!(metadb.caller_of_token("b").await.unwrap().is_none());
-        assert_eq!(metadb.tokens(&bob, None, 10).await.unwrap(), [token.clone()]);
+        assert_eq!(metadb.tokens(&bob, None, 10).await.unwrap(), std::slice::from_ref(&token));
         assert_eq!(metadb.tokens(&bob, Some(token.id), 10).await.unwrap(), []);
         assert_eq!(metadb.tokens(&eve, None, 10).await.unwrap(), []);
         assert!(!metadb.revoke_token(&eve, token.id).await.unwrap());

@@ -31,6 +31,12 @@ const ZIP: &str = "application/zip";
 /// Bytes of an archive that are read and sent at once.
 const PIECE: usize = 64 * 1024;
 
+/// An archive, as the document shows it.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it only describes a body that is never held")]
+struct Archive(Vec<u8>);
+
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(install)).routes(routes!(fetch))
@@ -38,7 +44,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Installs a bundle: the body is its archive. The same content again is the same workflow.
 #[utoipa::path(post, path = paths::BUNDLES, tag = "bundles", params(InstallQuery),
-    request_body(content = Vec<u8>, content_type = "application/zip"),
+    request_body(content = Archive, content_type = "application/zip"),
     responses((status = 201, description = "It is a new workflow.", body = InstalledBundle),
         (status = 200, description = "The same content was there before.", body = InstalledBundle),
         (status = 403, description = "The name is another account's.", body = Problem),
@@ -59,15 +65,15 @@ async fn install(
         return Err(Failed::new(ProblemCode::BadRequest, format!("the body must be {ZIP}")));
     }
     let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    if length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > ARCHIVE_BYTES)
+    if length
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| length > ARCHIVE_BYTES)
     {
         return Err(too_large());
     }
     let received = receive(&app, body).await?;
-    let once = key.map(|key| OnceKey {
-        key,
-        request_sha256: digest(&parts, received.sha256.as_bytes()),
-    });
+    let once =
+        key.map(|key| OnceKey { key, request_sha256: digest(&parts, received.sha256.as_bytes()) });
     let install_as = if query.development == Some(1) { As::Development } else { As::Version };
     let installed = install_bundle(&app, &access, received, install_as, once).await?;
     let status = match installed.installed {
@@ -80,7 +86,7 @@ async fn install(
 /// Returns the archive with this SHA-256.
 #[utoipa::path(get, path = paths::BUNDLE, tag = "bundles",
     params(("sha256" = String, Path, description = "The archive's digest.")),
-    responses((status = 200, description = "The archive.", body = Vec<u8>,
+    responses((status = 200, description = "The archive.", body = Archive,
             content_type = "application/zip"),
         (status = 404, description = "There is no such archive.", body = Problem)))]
 async fn fetch(

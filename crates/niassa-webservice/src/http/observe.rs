@@ -95,3 +95,36 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failed {
     let error = std::io::Error::other(format!("panicked: {}", text.unwrap_or("without a word")));
     Failed::internal(&error)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use niassa_api::error::Problem;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::testing::service;
+
+    /// A bug in a handler, standing in for any of them.
+    async fn boom() {
+        panic!("the secret is 42");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_vaguely_under_its_id() {
+        let app = service().await.app;
+        let router: Router = Router::new()
+            .route("/boom", get(boom))
+            .layer(middleware::from_fn_with_state(app.clone(), observe))
+            .with_state(app);
+        let request = Request::get("/boom").body(axum::body::Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let id = response.headers().get(&REQUEST_ID).unwrap().to_str().unwrap().to_owned();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let problem: Problem = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem.code, ProblemCode::Internal);
+        assert_eq!(problem.request_id, Some(id));
+        assert!(!String::from_utf8_lossy(&body).contains("42"));
+    }
+}

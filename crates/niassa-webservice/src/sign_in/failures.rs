@@ -10,7 +10,7 @@ use super::Fingerprint;
 /// Failures after which further attempts are refused unseen.
 const MOST: u32 = 20;
 /// The time in which they count.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Most pairs of account and address that are watched.
 const WATCHED: usize = 10_000;
 

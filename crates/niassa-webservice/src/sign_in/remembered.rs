@@ -37,7 +37,13 @@ impl Remembered {
         self.entries.get(at).filter(|entry| now < entry.until).map(|e| Arc::clone(&e.caller))
     }
 
-    pub(super) fn remember(&mut self, at: Fingerprint, entry: Entry, generation: u64, now: Instant) {
+    pub(super) fn remember(
+        &mut self,
+        at: Fingerprint,
+        entry: Entry,
+        generation: u64,
+        now: Instant,
+    ) {
         if generation != self.generation {
             return;
         }
@@ -108,7 +114,12 @@ mod tests {
             at
         };
         for number in 0..MOST + 10 {
-            remembered.remember(fingerprint(number), entry(1, now + Duration::from_secs(1)), 0, now);
+            remembered.remember(
+                fingerprint(number),
+                entry(1, now + Duration::from_secs(1)),
+                0,
+                now,
+            );
         }
         assert_eq!(remembered.entries.len(), MOST);
         let later = now + Duration::from_secs(2);

@@ -1,3 +1,5 @@
+//! Starting and stopping over real connections, with and without TLS.
+
 use std::path::Path;
 use std::time::Instant;
 
@@ -90,8 +92,7 @@ async fn it_stops_within_two_seconds_whatever_clients_do() {
 async fn tls_is_spoken_with_the_certificate_it_was_given() {
     let folder = tempfile::tempdir().unwrap();
     with_account(folder.path()).await;
-    let config =
-        ServiceConfig { tls: Some(tls()), ..ServiceConfig::embedded(folder.path()) };
+    let config = ServiceConfig { tls: Some(tls()), ..ServiceConfig::embedded(folder.path()) };
     let service = start(config, Arc::new(Still)).await.unwrap();
     assert!(service.url().starts_with("https://127.0.0.1:"));
     let mut roots = RootCertStore::empty();

@@ -79,10 +79,8 @@ pub(crate) async fn create_sample(
 pub(super) fn made(creation: Creation) -> Result<Accession, Failed> {
     match creation {
         Creation::Made(swid) => Ok(swid),
-        Creation::NoParent(parent) => {
-            Err(Failed::not_found(format!("object with SWID {parent}"))
-                .hint("seqware query --accession SWID shows what an object is"))
-        }
+        Creation::NoParent(parent) => Err(Failed::not_found(format!("object with SWID {parent}"))
+            .hint("seqware query --accession SWID shows what an object is")),
         Creation::WrongKind { parent, kind } => {
             let kind = kind.as_str().replace('_', " ");
             let detail = format!("{parent} is a {kind}, which cannot stand here");

@@ -8,7 +8,7 @@ use niassa_api::error::ProblemCode;
 use niassa_api::runs::{Run, RunIni, RunLogEntry, RunQuery, Step, StepLog, StepQuery};
 use niassa_bundle::values;
 use niassa_metadb::Access;
-use niassa_metadb::runs::RunFilter;
+use niassa_metadb::runs::{RunFilter, Whose};
 use niassa_metadb::steps::StepFilter;
 use niassa_model::accession::Accession;
 use niassa_model::run::RunStatus;
@@ -34,6 +34,7 @@ pub(crate) async fn runs(
     part: Part,
 ) -> Result<Vec<Run>, Failed> {
     let filter = RunFilter {
+        whose: if query.mine == Some(1) { Whose::Own } else { Whose::Visible },
         statuses: statuses(query),
         workflow: query.workflow,
         host: query.host.clone(),

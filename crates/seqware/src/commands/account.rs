@@ -16,15 +16,15 @@ use crate::ui::ask_secret;
 /// What to do with accounts.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make an account
+    #[command(about = "Make an account")]
     Create(create::Args),
-    /// List accounts
+    #[command(about = "List accounts")]
     List(list::Args),
-    /// Keep an account from signing in; what it owns stays
+    #[command(about = "Keep an account from signing in; what it owns stays")]
     Disable(change::Args),
-    /// Let a disabled account sign in again
+    #[command(about = "Let a disabled account sign in again")]
     Enable(change::Args),
-    /// Set a password: your own, or as an administrator anybody's
+    #[command(about = "Set a password: your own, or as an administrator anybody's")]
     Password(password::Args),
 }
 

@@ -18,19 +18,19 @@ use crate::exit::{Exit, Failure};
 /// What to do with bundles.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Write the skeleton of a new bundle
+    #[command(about = "Write the skeleton of a new bundle")]
     Init(init::Args),
-    /// List the workflows in a bundle, or in a folder of bundles
+    #[command(about = "List the workflows in a bundle, or in a folder of bundles")]
     List(list::Args),
-    /// Show parameters and steps of a bundle, and what is odd about them
+    #[command(about = "Show parameters and steps of a bundle, and what is odd about them")]
     Inspect(inspect::Args),
-    /// Make plan and scripts of a run, without running anything
+    #[command(about = "Make plan and scripts of a run, without running anything")]
     DryRun(dry_run::Args),
-    /// Run a bundle now, on this machine, and follow it to its end
+    #[command(about = "Run a bundle now, on this machine, and follow it to its end")]
     Launch(launch::Args),
-    /// Pack a bundle into a zip archive
+    #[command(about = "Pack a bundle into a zip archive")]
     Package(package::Args),
-    /// Install a bundle, so that its workflow can be scheduled
+    #[command(about = "Install a bundle, so that its workflow can be scheduled")]
     Install(install::Args),
 }
 

@@ -18,17 +18,17 @@ use crate::exit::{Exit, Failure};
 /// What to make.
 #[derive(Subcommand)]
 pub enum Command {
-    /// A study: the root of metadata and the unit of sharing
+    #[command(about = "A study: the root of metadata and the unit of sharing")]
     Study(study::Args),
-    /// An experiment within a study
+    #[command(about = "An experiment within a study")]
     Experiment(experiment::Args),
-    /// A sample of an experiment
+    #[command(about = "A sample of an experiment")]
     Sample(sample::Args),
-    /// A workflow whose runs happen elsewhere
+    #[command(about = "A workflow whose runs happen elsewhere")]
     Workflow(workflow::Args),
-    /// A run that happened elsewhere, with its files
+    #[command(about = "A run that happened elsewhere, with its files")]
     WorkflowRun(workflow_run::Args),
-    /// A file
+    #[command(about = "A file")]
     File(file::Args),
 }
 

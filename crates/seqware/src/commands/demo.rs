@@ -33,8 +33,8 @@ use stage::Stage;
 #[command(before_help = "\
 Examples:
   $ seqware demo
-  $ seqware demo --data target/demo-data    # reads as `cargo xtask demo` fetches them
-  $ seqware demo --keep                     # to look around afterwards")]
+  $ seqware demo --data target/demo-data   # where `cargo xtask demo` put reads
+  $ seqware demo --keep                    # to look around afterwards")]
 pub struct Args {
     /// Where reads_1.fq.gz, reads_2.fq.gz and lambda_virus.fa lie
     #[arg(long, value_name = "DIR")]
@@ -101,7 +101,7 @@ fn play(
         .map_err(|error| Failure::io(format_args!("go to {}", folder.display()), error))?;
     let stage = Stage::new(&settings.display().to_string(), context);
     context.ui.text(&format!(
-        "A Web Service on {} with an account for {}.\n",
+        "A Web Service on {}, with an account for {}.\n\n",
         embedded.service.url(),
         embedded.user
     ))?;

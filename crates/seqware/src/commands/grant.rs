@@ -12,7 +12,7 @@ use crate::exit::{Exit, Failure};
 /// What to share.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Let an account read a study and everything below it
+    #[command(about = "Let an account read a study and everything below it")]
     Read(ReadArgs),
 }
 

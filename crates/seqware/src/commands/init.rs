@@ -21,7 +21,8 @@ use crate::ui::ask_secret;
 #[command(before_help = "\
 Examples:
   $ seqware init
-  $ pass show niassa/bob | seqware init --url https://niassa.lab.net --user bob@lab.net")]
+  $ pass show niassa/bob | seqware init --url https://niassa.lab.net \\
+      --user bob@lab.net")]
 pub struct Args {
     /// The Web Service's address
     #[arg(long)]

@@ -4,6 +4,8 @@ pub mod check;
 pub mod init;
 pub mod migrate;
 
+use std::path::Path;
+
 use clap::Subcommand;
 use niassa_model::account::{Email, Role};
 use niassa_webservice::administer;
@@ -15,11 +17,11 @@ use crate::exit::{Exit, Failure};
 /// What to do with the MetaDB.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Migrate a new MetaDB and make its first account
+    #[command(about = "Migrate a new MetaDB and make its first account")]
     Init(init::Args),
-    /// Bring a MetaDB to the version of this program
+    #[command(about = "Bring a MetaDB to the version of this program")]
     Migrate(migrate::Args),
-    /// Look whether a MetaDB can be used
+    #[command(about = "Look whether a MetaDB can be used")]
     Check(check::Args),
 }
 
@@ -46,6 +48,17 @@ impl MetadbArgs {
         Self { metadb }
     }
 
+    /// Returns where it is, if it may be there: a file is not made by looking at it.
+    pub fn existing(&self) -> Result<&str, Failure> {
+        let is_url = self.metadb.contains("://");
+        if is_url || Path::new(&self.metadb).exists() {
+            return Ok(&self.metadb);
+        }
+        let what = format!("there is no MetaDB at {}", self.metadb);
+        let hint = format!("seqware metadb init --metadb '{}' --admin EMAIL", self.metadb);
+        Err(Failure::new(Exit::NotFound, what).with_hint(hint))
+    }
+
     /// Makes an account in it.
     pub async fn create_account(
         &self,
@@ -53,11 +66,11 @@ impl MetadbArgs {
         role: Role,
         password: &str,
     ) -> Result<(), Failure> {
-        Ok(administer::create_account(&self.metadb, email, role, password).await?)
+        Ok(administer::create_account(self.existing()?, email, role, password).await?)
     }
 
     /// Sets a password in it.
     pub async fn set_password(&self, email: &Email, password: &str) -> Result<(), Failure> {
-        Ok(administer::set_password(&self.metadb, email, password).await?)
+        Ok(administer::set_password(self.existing()?, email, password).await?)
     }
 }

@@ -1,6 +1,7 @@
 //! `seqware query`.
 
 use niassa_model::accession::ObjectKind;
+use niassa_model::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::OneAccession;
@@ -40,7 +41,8 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         .with("Kind", Cell::text(object.kind));
     if let Value::Object(fields) = object.fields {
         for (name, value) in fields {
-            record = record.with(title(&name), cell(value));
+            let value = if name.ends_with("_at") { time(value) } else { cell(value) };
+            record = record.with(title(&name), value);
         }
     }
     context.ui.record(&record)?;
@@ -57,6 +59,11 @@ fn title(name: &str) -> String {
         first.make_ascii_uppercase();
     }
     title
+}
+
+/// Times are microseconds for programs and a moment for people.
+fn time(value: Value) -> Cell {
+    value.as_i64().map_or_else(|| cell(value), |micros| Cell::At(Timestamp::from_micros(micros)))
 }
 
 fn cell(value: Value) -> Cell {

@@ -13,11 +13,11 @@ use crate::exit::{Exit, Failure};
 /// What to do with tokens.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Make a token; its secret is shown this once
+    #[command(about = "Make a token; its secret is shown this once")]
     Create(create::Args),
-    /// List your tokens
+    #[command(about = "List your tokens")]
     List(list::Args),
-    /// Make a token useless
+    #[command(about = "Make a token useless")]
     Revoke(revoke::Args),
 }
 

@@ -14,13 +14,13 @@ use crate::exit::{Exit, Failure};
 /// What to do with workflows.
 #[derive(Subcommand)]
 pub enum Command {
-    /// List installed workflows
+    #[command(about = "List installed workflows")]
     List(list::Args),
-    /// Write an ini file with a workflow's parameters
+    #[command(about = "Write an ini file with a workflow's parameters")]
     Ini(ini::Args),
-    /// Schedule a run for a host
+    #[command(about = "Schedule a run for a host")]
     Schedule(schedule::Args),
-    /// Report on the runs of a workflow
+    #[command(about = "Report on the runs of a workflow")]
     Report(report::Args),
 }
 

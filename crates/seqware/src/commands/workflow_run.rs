@@ -21,27 +21,27 @@ use crate::exit::{Exit, Failure};
 /// What to do with runs.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Launch the runs that wait for this host
+    #[command(about = "Launch the runs that wait for this host")]
     LaunchScheduled(launch_scheduled::Args),
-    /// Tell the Web Service what the engine did
+    #[command(about = "Tell the Web Service what the engine did")]
     PropagateStatuses(propagate_statuses::Args),
-    /// Report on one run, or list my last 20
+    #[command(about = "Report on one run, or list my last 20")]
     Report(report::Args),
-    /// Follow a run to its end
+    #[command(about = "Follow a run to its end")]
     Watch(watch::Args),
-    /// Say why a run stands where it stands, and what to do
+    #[command(about = "Say why a run stands where it stands, and what to do")]
     Explain(explain::Args),
-    /// Ask for runs to be cancelled
+    #[command(about = "Ask for runs to be cancelled")]
     Cancel(cancel::Args),
-    /// Ask for failed or cancelled runs to be tried again
+    #[command(about = "Ask for failed or cancelled runs to be tried again")]
     Retry(retry::Args),
-    /// Schedule a run's workflow and values once more
+    #[command(about = "Schedule a run's workflow and values once more")]
     Reschedule(reschedule::Args),
-    /// Write a run's standard output to a file
+    #[command(about = "Write a run's standard output to a file")]
     Stdout(logs::Args),
-    /// Write a run's standard error to a file
+    #[command(about = "Write a run's standard error to a file")]
     Stderr(logs::Args),
-    /// Write a run's effective ini to a file
+    #[command(about = "Write a run's effective ini to a file")]
     Ini(ini::Args),
 }
 

@@ -11,6 +11,12 @@ use super::{Format, Look};
 /// From this width on, columns that are not needed are shown as well.
 const WIDE: u16 = 110;
 
+/// Blanks between two columns.
+const GAP: u16 = 2;
+
+/// Long values are wrapped, but not into a column narrower than this.
+const NARROWEST: u16 = 16;
+
 /// A column of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Column {
@@ -111,14 +117,7 @@ impl Listing {
     }
 
     fn table(&self, look: Look) -> String {
-        let is_wide = look.width.is_none_or(|width| width >= WIDE);
-        let visible: Vec<usize> = (0..self.columns.len())
-            .filter(|at| match self.columns[*at].shown {
-                Shown::Always => self.rows.iter().any(|row| !row[*at].is_empty()),
-                Shown::Wide => is_wide && self.rows.iter().any(|row| !row[*at].is_empty()),
-                Shown::Data => false,
-            })
-            .collect();
+        let visible = self.visible(look);
         let mut table = plain_table(look);
         table.set_header(Row::from(
             visible.iter().map(|at| styled(self.columns[*at].title.to_owned(), Tone::Strong)),
@@ -128,9 +127,45 @@ impl Listing {
         }
         table.set_constraints(visible.iter().map(|at| match self.columns[*at].wrap {
             Wrap::Never => ColumnConstraint::ContentWidth,
-            Wrap::Allowed => ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(1)),
+            Wrap::Allowed => {
+                let least = self.width(*at, look).min(NARROWEST) + GAP;
+                ColumnConstraint::LowerBoundary(comfy_table::Width::Fixed(least))
+            }
         }));
-        trimmed(&table)
+        trimmed(table)
+    }
+
+    /// Returns the columns that are shown: those with something in them, as far as they fit. The
+    /// first two always do; of the others the last ones that cannot be wrapped go first.
+    fn visible(&self, look: Look) -> Vec<usize> {
+        let is_wide = look.width.is_none_or(|width| width >= WIDE);
+        let is_shown = |at: &usize| match self.columns[*at].shown {
+            Shown::Always => self.rows.iter().any(|row| !row[*at].is_empty()),
+            Shown::Wide => is_wide && self.rows.iter().any(|row| !row[*at].is_empty()),
+            Shown::Data => false,
+        };
+        let mut visible: Vec<usize> = (0..self.columns.len()).filter(is_shown).collect();
+        let Some(room) = look.width else { return visible };
+        let needs = |at: usize| {
+            let width = self.width(at, look);
+            GAP + if self.columns[at].wrap == Wrap::Never { width } else { width.min(NARROWEST) }
+        };
+        while visible.iter().map(|at| needs(*at)).sum::<u16>() > room.saturating_add(GAP) {
+            let droppable = |at: &usize| self.columns[*at].wrap == Wrap::Never;
+            match visible.iter().skip(2).rposition(droppable) {
+                Some(last) => drop(visible.remove(last + 2)),
+                None => break,
+            }
+        }
+        visible
+    }
+
+    /// Returns how wide a column is when nothing is wrapped.
+    fn width(&self, at: usize, look: Look) -> u16 {
+        let symbols = if look.unicode { Symbols::Unicode } else { Symbols::Ascii };
+        let widths = self.rows.iter().map(|row| row[at].shown(symbols).0.chars().count());
+        let widest = widths.chain([self.columns[at].title.chars().count()]).max().unwrap_or(0);
+        u16::try_from(widest).unwrap_or(u16::MAX / 4).min(u16::MAX / 64)
     }
 }
 
@@ -161,7 +196,7 @@ impl Record {
                     ]));
                 }
                 table.set_constraints([ColumnConstraint::ContentWidth]);
-                trimmed(&table)
+                trimmed(table)
             }
             Format::Json => {
                 let fields = self.fields.iter().map(|(title, cell)| (title.as_str(), cell));
@@ -245,13 +280,14 @@ fn styled(text: String, tone: Tone) -> comfy_table::Cell {
     }
 }
 
-/// Writes a table without the blanks at both ends of its lines.
-fn trimmed(table: &Table) -> String {
-    let lines = table.lines();
-    lines
-        .map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned())
-        .collect::<Vec<_>>()
-        .join("\n")
+/// Writes a table with two blanks between its columns and none around it.
+fn trimmed(mut table: Table) -> String {
+    let last = table.column_count().saturating_sub(1);
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, if index == last { 0 } else { GAP }));
+    }
+    let lines = table.lines().map(|line| line.trim_end().to_owned());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -293,6 +329,14 @@ mod tests {
         let text = listing().render(Format::Table, NARROW);
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_very_narrow_terminal_gets_fewer_columns() {
+        let narrow = Look { width: Some(34), ..NARROW };
+        let text = listing().render(Format::Table, narrow);
+        assert!(text.lines().all(|line| line.chars().count() <= 40), "{text}");
+        assert!(text.contains("waiting for a") && text.contains("submitted"), "{text}");
     }
 
     #[test]

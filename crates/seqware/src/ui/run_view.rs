@@ -11,6 +11,9 @@ use super::words::{self, Symbols, Tone};
 /// The most steps shown one by one; of larger runs only those that are under way or went wrong.
 pub const STEPS_SHOWN: usize = 14;
 
+/// How many characters of a step's name are shown.
+const NAME: usize = 32;
+
 /// How many characters wide the bar is.
 const BAR: usize = 30;
 
@@ -21,7 +24,8 @@ pub fn block(run: &Run, steps: &[Step], now: Timestamp, look: Look) -> String {
     if run.steps.total > 0 {
         lines.push(format!("  {}", bar(run, brush)));
     }
-    let name_width = steps.iter().map(|step| step.label.chars().count()).max().unwrap_or(0).min(32);
+    let name_width =
+        steps.iter().map(|step| step.label.chars().count()).max().unwrap_or(0).min(NAME);
     for step in steps.iter().take(STEPS_SHOWN) {
         lines.push(step_line(step, name_width, now, brush));
     }
@@ -59,9 +63,10 @@ pub fn outcome(run: &Run, look: Look) -> String {
 pub fn trouble(step: &Step, look: Look) -> String {
     let brush = Brush { look };
     let (status, tone) = words::step_status(step.status, brush.symbols());
-    let why = about_end(step);
-    let why = brush.cut(&why, step.label.chars().count() + status.chars().count() + 9);
-    format!("  step {}  {}  {why}", step.label, brush.paint(tone, &status)).trim_end().to_owned()
+    let name = short(&step.label, NAME);
+    let before = name.chars().count() + status.chars().count() + "  step     ".len();
+    let why = brush.cut(&about_end(step), before);
+    format!("  step {name}  {}  {why}", brush.paint(tone, &status)).trim_end().to_owned()
 }
 
 /// Writes that a run's status changed, for output that only grows.
@@ -92,7 +97,7 @@ impl Brush {
 
     /// Colours text where colours are wanted.
     pub fn paint(self, tone: Tone, text: &str) -> String {
-        if self.look.color { tone.paint(text) } else { text.to_owned() }
+        if self.look.color && !text.is_empty() { tone.paint(text) } else { text.to_owned() }
     }
 
     /// Shortens text so that it and `beside` other characters fit into a line.
@@ -200,11 +205,15 @@ fn about_end(step: &Step) -> String {
     about.join("  ")
 }
 
+/// Shortens a step's name in its middle: the number of an element stays.
 fn short(name: &str, width: usize) -> String {
-    if name.chars().count() <= width {
+    let length = name.chars().count();
+    if length <= width {
         return name.to_owned();
     }
-    name.chars().take(width.saturating_sub(2)).chain("..".chars()).collect()
+    let end = name.rfind('[').map_or("", |at| &name[at..]);
+    let kept = width.saturating_sub(end.chars().count() + 2);
+    name.chars().take(kept).chain("..".chars()).chain(end.chars()).collect()
 }
 
 #[cfg(test)]

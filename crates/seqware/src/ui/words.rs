@@ -98,12 +98,13 @@ pub fn reason(reason: StepReason) -> &'static str {
     }
 }
 
-/// Writes a duration with its two largest units: `1d 2h`, `3m 5s`, `1.2s`.
+/// Writes a duration with its two largest units: `1d 2h`, `3m 5s`, `1.2s`, `30ms`.
 pub fn duration(micros: i64) -> String {
     let micros = micros.max(0);
     let seconds = micros / 1_000_000;
     match seconds {
-        0..10 => format!("{}.{}s", seconds, micros % 1_000_000 / 100_000),
+        0 => format!("{}ms", micros / 1_000),
+        1..10 => format!("{}.{}s", seconds, micros % 1_000_000 / 100_000),
         10..60 => format!("{seconds}s"),
         60..3_600 => format!("{}m {}s", seconds / 60, seconds % 60),
         3_600..86_400 => format!("{}h {}m", seconds / 3_600, seconds % 3_600 / 60),
@@ -172,13 +173,14 @@ mod tests {
     #[test]
     fn durations_show_their_two_largest_units() {
         let cases = [
-            (0, "0.0s"),
+            (0, "0ms"),
+            (999_999, "999ms"),
             (1_250_000, "1.2s"),
             (59_999_999, "59s"),
             (65_000_000, "1m 5s"),
             (3_661_000_000, "1h 1m"),
             (90_000_000_000, "1d 1h"),
-            (-5, "0.0s"),
+            (-5, "0ms"),
         ];
         for (micros, expected) in cases {
             assert_eq!(duration(micros), expected);

@@ -47,11 +47,12 @@ const CONTEXTS: &str = "\
       bash -c 'printf %s \"$1\"' bash \"$word\" > passed\n";
 
 fn manifest() -> String {
-    let command = CONTEXTS.replace("$word\nEOF\n", "$word\n      EOF\n");
+    let lines: Vec<String> = CONTEXTS.lines().map(|line| format!("      {line}")).collect();
+    let command = lines.join("\n");
     format!(
         "niassa: 1\nname: Hostile\nversion: \"1\"\ndescription: Takes anything\nparameters:\n  \
          word: {{type: string}}\n  words: {{type: list, items: string, default: []}}\nsteps:\n  \
-         - name: say\n    command: |\n{command}"
+         - name: say\n    command: |\n{command}\n"
     )
 }
 

@@ -39,9 +39,21 @@ fn a_lost_administrator_is_replaced_in_the_metadb_itself() {
     let password = ["account", "password", "second@lab.net"];
     site.bare(&[&password[..], &metadb[..]].concat(), "another-password\n").ok();
     site.write_user("second@lab.net", "another-password").seqware(&["account", "list"]).ok();
-    let mut disabled = second.command();
-    disabled.args(["account", "disable", "nobody@lab.net"]);
     site.admin().seqware(&["account", "disable", "nobody@lab.net"]).fails(3);
+    site.admin().seqware(&["account", "disable", "second@lab.net"]).ok();
+    second.seqware(&["account", "list"]).fails(4);
+}
+
+#[test]
+fn a_metadb_that_is_not_there_is_not_made_by_looking_at_it() {
+    let site = Site::start();
+    let missing = site.path("missing.db");
+    let metadb = ["--metadb", missing.to_str().unwrap()];
+    for verb in ["check", "migrate"] {
+        let refused = site.bare(&[&["metadb", verb][..], &metadb[..]].concat(), "").fails(3);
+        assert!(refused.stderr.contains("seqware metadb init"), "{}", refused.stderr);
+    }
+    assert!(!missing.exists());
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! What is promised of metadata objects, on both databases.
+
 use niassa_model::run::RunTag;
 
 use super::*;
@@ -73,11 +75,8 @@ async fn hierarchy(metadb: &MetaDb, access: &Access) -> Vec<Accession> {
 }
 
 async fn import(metadb: &MetaDb, access: &Access, parents: Vec<Accession>) -> Imported {
-    let workflow = NewWorkflow {
-        name: "W".to_owned(),
-        version: "1".to_owned(),
-        description: String::new(),
-    };
+    let workflow =
+        NewWorkflow { name: "W".to_owned(), version: "1".to_owned(), description: String::new() };
     let workflow = metadb.create_workflow(access, &workflow, None).await.unwrap();
     let WorkflowMade::Made(workflow) = done(workflow) else { panic!("the name is new") };
     let import = NewImport {

@@ -188,6 +188,12 @@ impl Record {
 pub struct Offsets(BTreeMap<String, u64>);
 
 impl Offsets {
+    /// Returns the ends of all journals: for what is yet to happen.
+    pub fn at_the_end(home: &LocalHome) -> Result<Self, LocalError> {
+        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
+        Ok(Self(files(home)?.iter().map(|path| (name_of(path), size(path))).collect()))
+    }
+
     /// Tells whether some journal has more than was read.
     pub(super) fn are_behind(&self, home: &LocalHome) -> Result<bool, LocalError> {
         for path in files(home)? {

@@ -1,3 +1,5 @@
+//! Accounts and passwords through the router.
+
 use axum::http::Method;
 use niassa_api::accounts::{Account, AccountState};
 use niassa_api::error::ProblemCode;
@@ -32,9 +34,7 @@ async fn only_administrators_see_and_make_accounts() {
 #[tokio::test]
 async fn a_repeated_request_makes_one_account() {
     let service = service().await;
-    let new = |role: &str, password: &str| {
-        json!({ "email": "kim@lab.net", "role": role, "password": password })
-    };
+    let new = |role: &str, password: &str| json!({ "email": "kim@lab.net", "role": role, "password": password });
     let asked = new("member", "long enough");
     let first = service.user("ann").once("k").post("/v1/accounts", &asked).await;
     let again = service.user("ann").once("k").post("/v1/accounts", &asked).await;
@@ -48,8 +48,14 @@ async fn a_repeated_request_makes_one_account() {
 async fn what_is_asked_wrongly_is_refused() {
     let service = service().await;
     for (asked, code) in [
-        (json!({ "email": "k@l.net", "role": "member", "password": "short" }), ProblemCode::Invalid),
-        (json!({ "email": "kim", "role": "member", "password": "long enough" }), ProblemCode::Invalid),
+        (
+            json!({ "email": "k@l.net", "role": "member", "password": "short" }),
+            ProblemCode::Invalid,
+        ),
+        (
+            json!({ "email": "kim", "role": "member", "password": "long enough" }),
+            ProblemCode::Invalid,
+        ),
         (json!({ "email": "k@l.net", "role": "king", "password": "x" }), ProblemCode::Invalid),
     ] {
         service.user("ann").post("/v1/accounts", &asked).await.problem(code);
@@ -113,8 +119,14 @@ async fn a_new_password_is_the_only_good_one_at_once() {
     let new = json!({ "password": "another one" });
     let answer = service.user("bob").json(Method::PUT, PASSWORD_OF_BOB, &new).await;
     assert_eq!(answer.status, 204);
-    service.basic("bob@lab.net", PASSWORD).get("/v1/whoami").await.problem(ProblemCode::NotSignedIn);
-    assert!(service.basic("bob@lab.net", "another one").get("/v1/whoami").await.status.is_success());
+    service
+        .basic("bob@lab.net", PASSWORD)
+        .get("/v1/whoami")
+        .await
+        .problem(ProblemCode::NotSignedIn);
+    assert!(
+        service.basic("bob@lab.net", "another one").get("/v1/whoami").await.status.is_success()
+    );
 
     let answer = service.user("eve").json(Method::PUT, PASSWORD_OF_BOB, &new).await;
     answer.problem(ProblemCode::NotAllowed);

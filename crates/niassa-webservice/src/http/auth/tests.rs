@@ -1,3 +1,5 @@
+//! Signing in, guessing, and what tokens are good for, through the router.
+
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use niassa_api::accounts::WhoAmI;
 use niassa_api::error::ProblemCode;

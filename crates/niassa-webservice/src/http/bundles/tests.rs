@@ -1,3 +1,5 @@
+//! Installing and fetching bundles through the router.
+
 use std::fs;
 
 use axum::body::Body;
@@ -27,7 +29,10 @@ fn packed(service: &TestService, version: &str, command: &str) -> Vec<u8> {
 
 async fn install(asking: Asking<'_>, query: &str, zip: Vec<u8>) -> Answer {
     let path = format!("/v1/bundles{query}");
-    asking.header("content-type", "application/zip").send(Method::POST, &path, Body::from(zip)).await
+    asking
+        .header("content-type", "application/zip")
+        .send(Method::POST, &path, Body::from(zip))
+        .await
 }
 
 fn archives(service: &TestService) -> usize {
@@ -59,7 +64,9 @@ async fn the_same_content_again_is_the_same_workflow() {
 #[tokio::test]
 async fn a_version_never_changes_and_a_name_has_one_owner() {
     let service = service().await;
-    install(service.user("bob"), "", packed(&service, "1.0", "true")).await.json::<InstalledBundle>();
+    install(service.user("bob"), "", packed(&service, "1.0", "true"))
+        .await
+        .json::<InstalledBundle>();
     let answer = install(service.user("bob"), "", packed(&service, "1.0", "false")).await;
     let problem = answer.problem(ProblemCode::Conflict);
     assert!(problem.hint.unwrap().contains("version"));
@@ -114,7 +121,8 @@ async fn what_is_no_bundle_is_refused_and_leaves_nothing() {
     }
     let dir = service.folder("bad");
     fs::create_dir(&dir).unwrap();
-    fs::write(dir.join("workflow.yaml"), "niassa: 1\nname: Bad\nversion: \"1\"\nsteps: 7\n").unwrap();
+    fs::write(dir.join("workflow.yaml"), "niassa: 1\nname: Bad\nversion: \"1\"\nsteps: 7\n")
+        .unwrap();
     let bad = service.folder("bad.zip");
     if archive::pack(&dir, &bad).is_ok() {
         let answer = install(service.user("bob"), "", fs::read(bad).unwrap()).await;
@@ -141,7 +149,8 @@ async fn an_archive_that_nobody_installed_is_not_there() {
 async fn a_key_stands_for_one_archive() {
     let service = service().await;
     let (one, two) = (packed(&service, "1.0", "true"), packed(&service, "2.0", "true"));
-    let first: InstalledBundle = install(service.user("bob").once("k"), "", one.clone()).await.json();
+    let first: InstalledBundle =
+        install(service.user("bob").once("k"), "", one.clone()).await.json();
     let again: InstalledBundle = install(service.user("bob").once("k"), "", one).await.json();
     assert_eq!(first, again);
     let answer = install(service.user("bob").once("k"), "", two).await;

@@ -42,7 +42,7 @@ async fn a_run_goes_its_way() {
     assert_eq!((claimed.waiting, claimed.claims.len()), (1, 1));
     let run = claimed.claims.remove(0);
     assert_eq!((run.swid, run.desire), (scheduled.swid, Desire::Launch));
-    assert_eq!(run.values["values"]["greeting"], "Hello", "{}", run.values);
+    assert_eq!(run.values["parameters"]["greeting"], "Hello", "{}", run.values);
     assert_eq!(run.account, "bob@lab.net");
 
     let actions = json!({"holder": "a", "actions": launched(&run)});

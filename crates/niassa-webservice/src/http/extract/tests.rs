@@ -1,3 +1,5 @@
+//! What handlers take out of a request, and what they refuse.
+
 use axum::body::Body;
 use axum::http::Method;
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Metadata objects and runs of elsewhere through the router.
+
 use niassa_api::error::ProblemCode;
 use niassa_api::metadata::objects::{Created, ImportedRun, Object};
 use niassa_model::accession::ObjectKind;
@@ -22,7 +24,8 @@ async fn hierarchy(service: &TestService) -> [i64; 5] {
     let experiment = made(service, "/v1/experiments", asked).await;
     let asked = json!({ "experiment": experiment, "title": "Blood", "description": "d" });
     let sample = made(service, "/v1/samples", asked).await;
-    let asked = json!({ "experiment": experiment, "parent": sample, "title": "L1", "description": "" });
+    let asked =
+        json!({ "experiment": experiment, "parent": sample, "title": "L1", "description": "" });
     let library = made(service, "/v1/samples", asked).await;
     let asked = json!({ "path": "/data/a.fq.gz", "meta_type": "chemical/seq-na-fastq-gzip",
         "size": 10, "md5": "0".repeat(32), "parents": [library] });
@@ -83,9 +86,7 @@ async fn parents_must_be_there_visible_and_of_the_right_kind() {
     let workflow = json!({ "name": "W", "version": "1", "description": "" });
     let workflow = made(&service, "/v1/workflows", workflow).await;
     let experiment_of = |study: i64| json!({ "study": study, "title": "t", "description": "" });
-    let sample_of = |experiment: i64, parent: Option<i64>| {
-        json!({ "experiment": experiment, "parent": parent, "title": "t", "description": "" })
-    };
+    let sample_of = |experiment: i64, parent: Option<i64>| json!({ "experiment": experiment, "parent": parent, "title": "t", "description": "" });
     let file_of = |parent: i64| json!({ "path": "/a", "meta_type": "t", "parents": [parent] });
     for (path, body, code) in [
         ("/v1/experiments", experiment_of(999), ProblemCode::NotFound),
@@ -179,10 +180,15 @@ async fn a_run_of_elsewhere_needs_a_workflow_and_parents() {
         (json!({ "workflow": study, "parents": [study] }), ProblemCode::Invalid),
         (json!({ "workflow": 999, "parents": [study] }), ProblemCode::NotFound),
         (json!({ "workflow": workflow, "parents": [workflow] }), ProblemCode::Invalid),
-        (json!({ "workflow": workflow, "parents": [file], "input_files": [study] }),
-            ProblemCode::Invalid),
-        (json!({ "workflow": workflow, "parents": [file],
-            "files": [{ "path": "out", "meta_type": "" }] }), ProblemCode::Invalid),
+        (
+            json!({ "workflow": workflow, "parents": [file], "input_files": [study] }),
+            ProblemCode::Invalid,
+        ),
+        (
+            json!({ "workflow": workflow, "parents": [file],
+            "files": [{ "path": "out", "meta_type": "" }] }),
+            ProblemCode::Invalid,
+        ),
     ] {
         service.user("bob").post("/v1/runs/import", &asked).await.problem(code);
     }

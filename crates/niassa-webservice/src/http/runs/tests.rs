@@ -109,8 +109,8 @@ async fn a_label_is_kept_byte_for_byte() {
     for label in [" s3://bucket/a b ", "it's \"quoted\" \\ %41 $HOME", long.as_str()] {
         let request = greeting_with(workflow, &json!({"host": label}));
         let run: ScheduledRun = service.schedule("bob", &request).await.json();
-        let encoded: String = label.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let path = format!("/v1/runs?host={encoded}");
+        let bytes: Vec<String> = label.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let path = format!("/v1/runs?host={}", bytes.concat());
         let found: Page<Run> = service.user("bob").get(&path).await.json();
         let [only] = found.items.as_slice() else { panic!("{found:?}") };
         assert_eq!((only.swid, only.host.as_str()), (run.swid, label));

@@ -1,3 +1,5 @@
+//! Tokens through the router.
+
 use axum::body::Body;
 use axum::http::Method;
 use niassa_api::accounts::{CreatedToken, Token};

@@ -1,3 +1,5 @@
+//! Workflows through the router.
+
 use niassa_api::error::ProblemCode;
 use niassa_api::metadata::objects::Created;
 use niassa_api::page::Page;
@@ -9,7 +11,8 @@ use crate::testing::service;
 #[tokio::test]
 async fn a_workflow_of_elsewhere_is_everybodys_to_see_and_its_owners_to_extend() {
     let service = service().await;
-    let new = |version: &str| json!({ "name": "Demultiplex", "version": version, "description": "" });
+    let new =
+        |version: &str| json!({ "name": "Demultiplex", "version": version, "description": "" });
     let answer = service.user("bob").post("/v1/workflows", &new("1")).await;
     assert_eq!(answer.status, 201);
     let swid = answer.json::<Created>().swid;
@@ -50,7 +53,8 @@ async fn workflows_are_listed_newest_first_a_page_at_a_time() {
 async fn what_is_asked_wrongly_is_refused() {
     let service = service().await;
     let bad = json!({ "name": " ", "version": "a\nb", "description": "\u{0}" });
-    let problem = service.user("bob").post("/v1/workflows", &bad).await.problem(ProblemCode::Invalid);
+    let problem =
+        service.user("bob").post("/v1/workflows", &bad).await.problem(ProblemCode::Invalid);
     assert_eq!(problem.errors.len(), 3);
     service.user("bob").get("/v1/workflows/77").await.problem(ProblemCode::NotFound);
     service.user("bob").get("/v1/workflows/x").await.problem(ProblemCode::BadRequest);

@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 Examples:
   $ seqware account create bob@lab.net
   $ pass show niassa/bob | seqware account create bob@lab.net
-  $ seqware account create root@lab.net --admin --metadb /var/lib/niassa/niassa.db")]
+  $ seqware account create root@lab.net --admin --metadb ~/niassa.db")]
 pub struct Args {
     /// The e-mail address it signs in with
     #[arg(value_name = "EMAIL")]

@@ -30,15 +30,15 @@ use crate::ui::words;
 #[command(before_help = "\
 Examples:
   $ seqware bundle dry-run --dir CountReads
-  $ seqware bundle dry-run --dir CountReads --override threads=4 --out look-at-it")]
+  $ seqware bundle dry-run --dir CountReads --override threads=4 --out dry")]
 pub struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
-    #[command(flatten)]
-    values: ValueArgs,
     /// Where to write plan and scripts
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    values: ValueArgs,
 }
 
 /// Where the run directory of a plan would be that is not written.

@@ -36,8 +36,6 @@ Examples:
 pub struct Args {
     #[command(flatten)]
     bundle: BundleArgs,
-    #[command(flatten)]
-    values: ValueArgs,
     /// Keep metadata beside the runs instead of in the Web Service; as SW_METADATA_METHOD=none
     #[arg(long, visible_alias = "no-meta-db")]
     no_metadata: bool,
@@ -50,6 +48,8 @@ pub struct Args {
     /// Demand an engine; else the one in the settings
     #[arg(long)]
     engine: Option<EngineKind>,
+    #[command(flatten)]
+    values: ValueArgs,
 }
 
 /// Runs a bundle.
@@ -60,7 +60,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     };
     match method {
         MetadataMethod::Webservice => {
-            let client = context.client()?;
+            let client = context.client().map_err(or_without_metadata)?;
             let identity = format!("{} {}", context.settings()?.signed_in_as(), client.url());
             launch(args, &client, &identity, method, context).await
         }
@@ -76,6 +76,17 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
             embedded.service.stop().await;
             result
         }
+    }
+}
+
+/// Somebody who has no service yet is told of the way without one.
+fn or_without_metadata(failure: Failure) -> Failure {
+    match failure.hint() {
+        Some(hint) if failure.exit() == Exit::Usage => {
+            let hint = format!("{hint}; or without a service: --no-metadata");
+            failure.with_hint(hint)
+        }
+        Some(_) | None => failure,
     }
 }
 

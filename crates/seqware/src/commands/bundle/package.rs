@@ -71,7 +71,7 @@ fn archive_of(bundle: &Path, to: &Path) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::io(format_args!("find {}", bundle.display()), error))?;
     let mut name = folder.file_name().unwrap_or("bundle".as_ref()).to_owned();
     name.push(".zip");
-    Ok(to.join(name))
+    Ok(if to == Path::new(".") { PathBuf::from(name) } else { to.join(name) })
 }
 
 #[cfg(test)]
@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(to("/data"), Path::new("/data/CountReads.zip"));
         assert_eq!(to("/data/x.zip"), Path::new("/data/x.zip"));
         let here = archive_of(&bundle.join("."), Path::new(".")).unwrap();
-        assert_eq!(here, Path::new("./CountReads.zip"));
+        assert_eq!(here, Path::new("CountReads.zip"));
     }
 }

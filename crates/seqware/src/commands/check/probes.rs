@@ -5,7 +5,7 @@ use std::path::Path;
 use niassa_pipeline::programs;
 
 use crate::host;
-use crate::settings::Settings;
+use crate::settings::{MetadataMethod, Settings};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,8 @@ pub fn of_settings(settings: &Settings) -> Vec<Found> {
         found.push(Found::doubtful("unknown keys", finding, "remove them, or mend their spelling"));
     }
     found.push(match settings.metadata_method() {
-        Ok(_) => Found::good("metadata", "SW_METADATA_METHOD is one of ours"),
+        Ok(MetadataMethod::Webservice) => Found::good("metadata", "kept in the Web Service"),
+        Ok(MetadataMethod::None) => Found::good("metadata", "kept beside the runs"),
         Err(error) => Found::bad("metadata", error.to_string(), "SW_METADATA_METHOD=webservice"),
     });
     found.push(match host::label(None, settings) {

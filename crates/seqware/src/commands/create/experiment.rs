@@ -11,7 +11,8 @@ use crate::exit::{Exit, Failure};
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
-  $ seqware create experiment --study-accession 2 --title Lanes --description 'Three lanes'")]
+  $ seqware create experiment --study-accession 2 --title Lanes \\
+      --description 'Three lanes'")]
 pub struct Args {
     /// Its study
     #[arg(long, value_name = "SWID")]

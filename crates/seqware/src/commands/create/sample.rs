@@ -11,9 +11,10 @@ use crate::exit::{Exit, Failure};
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
-  $ seqware create sample --experiment-accession 3 --title NA12878 --description blood
-  $ seqware create sample --experiment-accession 3 --parent-accession 4 --title L1 \\
-      --description library")]
+  $ seqware create sample --experiment-accession 3 --title NA12878 \\
+      --description blood
+  $ seqware create sample --experiment-accession 3 --parent-accession 4 \\
+      --title L1 --description library")]
 pub struct Args {
     /// Its experiment
     #[arg(long, value_name = "SWID")]

@@ -10,7 +10,8 @@ use crate::exit::{Exit, Failure};
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
-  $ seqware create study --title 'Phage panel' --description 'Lambda, three lanes'")]
+  $ seqware create study --title 'Phage panel' \\
+      --description 'Lambda, three lanes'")]
 pub struct Args {
     /// Its title
     #[arg(long)]

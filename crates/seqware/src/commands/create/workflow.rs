@@ -10,7 +10,8 @@ use crate::exit::{Exit, Failure};
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
-  $ seqware create workflow --name Demultiplex --version 2.1 --description 'by the sequencer'")]
+  $ seqware create workflow --name Demultiplex --version 2.1 \\
+      --description 'by the sequencer'")]
 pub struct Args {
     /// Its name
     #[arg(long)]

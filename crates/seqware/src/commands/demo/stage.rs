@@ -20,12 +20,9 @@ pub struct Stage {
     look: Look,
 }
 
-/// What a command came to.
+/// What a command printed.
 pub struct Played {
-    /// How it ended.
-    pub exit: Exit,
-    /// What it printed.
-    pub text: String,
+    text: String,
 }
 
 impl Played {
@@ -50,12 +47,12 @@ impl Stage {
         Self { surroundings, look: context.ui.look() }
     }
 
-    /// Shows a command and runs it.
+    /// Shows a command and runs it. How a run ended that it followed is told later.
     pub fn play(&self, arguments: &[&str], context: &mut Context) -> Result<Played, Failure> {
         self.show(arguments, "", context)?;
         let kept = Kept::default();
-        let exit = self.run(arguments, kept.aloud())?;
-        Ok(Played { exit, text: kept.text() })
+        self.run(arguments, kept.aloud())?;
+        Ok(Played { text: kept.text() })
     }
 
     /// Shows a command and runs it quietly beside what follows, as a shell does with `&`.
@@ -86,7 +83,7 @@ impl Stage {
 
     fn show(&self, arguments: &[&str], end: &str, context: &mut Context) -> Result<(), Failure> {
         let words: Vec<String> = arguments.iter().map(|argument| quoted(argument)).collect();
-        context.ui.text("")?;
+        context.ui.text("\n")?;
         self.show_line(&format!("seqware {}{end}", words.join(" ")), context)
     }
 
@@ -123,7 +120,7 @@ mod tests {
 
     #[test]
     fn accessions_are_read_from_what_was_printed() {
-        let played = |text: &str| Played { exit: Exit::Done, text: text.to_owned() };
+        let played = |text: &str| Played { text: text.to_owned() };
         assert_eq!(played("Added 'Hello' (SWID: 12)\n").swid().unwrap(), "12");
         assert!(played("nothing").swid().is_err());
     }

@@ -19,7 +19,7 @@ pub struct Args {
 
 /// Checks a MetaDB.
 pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
-    administer::check(&args.location.metadb).await?;
+    administer::check(args.location.existing()?).await?;
     context.ui.did("The MetaDB can be used", None, &json!({ "usable": true }))?;
     Ok(Exit::Done)
 }

@@ -16,8 +16,8 @@ use crate::exit::{Exit, Failure};
 #[command(before_help = "\
 Examples:
   $ seqware metadb init --metadb ~/niassa.db --admin you@lab.net
-  $ pass show niassa | seqware metadb init --metadb postgresql://niassa@db/niassa \\
-      --admin you@lab.net")]
+  $ pass show niassa | seqware metadb init \\
+      --metadb postgresql://niassa@db/niassa --admin you@lab.net")]
 pub struct Args {
     #[command(flatten)]
     location: MetadbArgs,

@@ -19,7 +19,7 @@ pub struct Args {
 
 /// Migrates a MetaDB.
 pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
-    administer::migrate(&args.location.metadb).await?;
+    administer::migrate(args.location.existing()?).await?;
     context.ui.did("The MetaDB is up to date", None, &json!({ "migrated": true }))?;
     Ok(Exit::Done)
 }

@@ -16,7 +16,7 @@ use crate::ui::Format;
 #[command(before_help = "\
 Examples:
   $ seqware token create --scope \"launch:$(hostname --long)\" --expires 90d
-  $ seqware token create --scope schedule --scope read --expires 1d --label pipeline")]
+  $ seqware token create --scope schedule --expires 1d --label pipeline")]
 pub struct Args {
     /// What it is good for: read, schedule, launch:HOST, admin
     #[arg(long, required = true)]

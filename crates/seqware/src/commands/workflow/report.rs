@@ -21,7 +21,8 @@ use crate::exit::{Exit, Failure};
 #[command(before_help = "\
 Examples:
   $ seqware workflow report --accession 1
-  $ seqware workflow report --accession 1 --status failed --when 2026-11-01:2026-11-30
+  $ seqware workflow report --accession 1 --status failed \\
+      --when 2026-11-01:2026-11-30
   $ seqware workflow report --status completed --tsv --out november.tsv")]
 pub struct Args {
     /// The workflow

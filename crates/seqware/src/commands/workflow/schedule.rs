@@ -23,10 +23,10 @@ const HOST_HINT: &str = "seqware workflow schedule ... --host \"$(hostname --lon
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
-  $ seqware workflow schedule --accession 1 --parent-accession 99 --ini workflow.ini \\
-      --host \"$(hostname --long)\"
-  $ seqware workflow schedule --accession 1 --params lane3.yaml --override threads=8 \\
-      --host cluster --engine slurm --queue long")]
+  $ seqware workflow schedule --accession 1 --parent-accession 99 \\
+      --ini workflow.ini --host \"$(hostname --long)\"
+  $ seqware workflow schedule --accession 1 --params lane3.yaml \\
+      --override threads=8 --host cluster --engine slurm --queue long")]
 pub struct Args {
     /// The workflow
     #[command(flatten)]
@@ -34,8 +34,6 @@ pub struct Args {
     /// The label of the launchers that may launch it
     #[arg(long, value_name = "LABEL")]
     host: Option<HostLabel>,
-    #[command(flatten)]
-    values: ValueArgs,
     /// What the run descends from: any objects but workflows
     #[arg(long, value_name = "SWID", value_delimiter = ',')]
     parent_accession: Vec<Accession>,
@@ -48,6 +46,8 @@ pub struct Args {
     /// Demand an engine: local, slurm or sge; else the launcher decides
     #[arg(long)]
     engine: Option<EngineKind>,
+    #[command(flatten)]
+    values: ValueArgs,
     #[command(flatten)]
     options: OptionArgs,
 }

@@ -16,8 +16,10 @@ use crate::ui::run_view::Brush;
 use crate::ui::words::{self, Tone};
 use crate::ui::{Format, Look};
 
-/// Says why a run stands where it stands: what was asked, what is known and since when, what its
-/// failed steps said last, and what can be done.
+/// Says why a run stands where it stands, and what to do.
+///
+/// What was asked, what is known and since when, what its failed steps said last, and the next
+/// command.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
@@ -33,6 +35,12 @@ const STEPS: usize = 3;
 
 /// How many last lines of a step's standard error are shown.
 const LINES: usize = 8;
+
+/// How many characters of such a line are shown.
+const LONGEST: usize = 400;
+
+/// Where what a step said begins in a line.
+const EDGE: usize = 4;
 
 /// How many last entries of the log are shown.
 const ENTRIES: usize = 12;
@@ -96,7 +104,11 @@ fn explanation(evidence: &Evidence, now: Timestamp, look: Look) -> String {
     let name = format!("run {}  {} {}", run.swid, run.workflow_name, run.workflow_version);
     let mut lines =
         vec![format!("{}  {}", brush.paint(Tone::Strong, &name), brush.paint(tone, &status))];
-    lines.extend(about(run, now).iter().map(|line| brush.cut(line, 0)));
+    lines.extend(
+        about(run, now)
+            .iter()
+            .map(|(title, text)| format!("  {title:9}{}", brush.wrap(text, ABOUT))),
+    );
     lines.push(String::new());
     lines.extend(why(run).iter().map(|line| brush.wrap(line, 0)));
     for step in &evidence.troubled {
@@ -111,9 +123,7 @@ fn explanation(evidence: &Evidence, now: Timestamp, look: Look) -> String {
         if skipped > 0 {
             lines.push(format!("  ({skipped} earlier)"));
         }
-        lines.extend(
-            evidence.entries.iter().skip(skipped).map(|entry| brush.cut(&history(entry), 0)),
-        );
+        lines.extend(evidence.entries.iter().skip(skipped).map(|entry| history(entry, brush)));
     }
     lines.push(String::new());
     lines.push(brush.paint(Tone::Strong, "next"));
@@ -121,24 +131,26 @@ fn explanation(evidence: &Evidence, now: Timestamp, look: Look) -> String {
     lines.join("\n")
 }
 
-fn about(run: &Run, now: Timestamp) -> Vec<String> {
-    let mut lines = vec![format!(
-        "  asked    {} by {}, for host {}",
-        words::moment(run.created_at),
-        run.account,
-        run.host
-    )];
+/// Where the facts about a run begin in a line.
+const ABOUT: usize = 11;
+
+fn about(run: &Run, now: Timestamp) -> Vec<(&'static str, String)> {
+    let asked = words::moment(run.created_at);
+    let mut lines = vec![("asked", format!("{asked} by {}, for host {}", run.account, run.host))];
     if let (Some(place), Some(machine)) = (&run.place, &run.launched_on) {
-        lines
-            .push(format!("  placed   on {machine} as {}, engine {}", place.os_user, place.engine));
+        lines.push((
+            "placed",
+            format!("on {machine} as {}, engine {}", place.os_user, place.engine),
+        ));
     }
     if let Some(directory) = &run.directory {
-        lines.push(format!("  files    {directory}"));
+        lines.push(("files", directory.clone()));
     }
     let seen = run.seen_at.map_or("never".to_owned(), |seen| words::ago(seen, now));
-    lines.push(format!("  changed  {}; last heard of: {seen}", words::ago(run.updated_at, now)));
+    let changed = words::ago(run.updated_at, now);
+    lines.push(("changed", format!("{changed}; last heard of: {seen}")));
     if let Some(note) = &run.note {
-        lines.push(format!("  note     {note}"));
+        lines.push(("note", note.clone()));
     }
     lines
 }
@@ -167,12 +179,7 @@ fn why(run: &Run) -> Vec<String> {
         RunStatus::Completed => {
             format!("All went well: {}.", words::count(u64::from(steps.success), "step"))
         }
-        RunStatus::Failed => format!(
-            "{} of {} did not succeed; {} behind them were skipped.",
-            steps.failed + steps.lost,
-            words::count(u64::from(steps.total), "step"),
-            steps.skipped
-        ),
+        RunStatus::Failed => failed(run),
         RunStatus::SubmittedCancel => {
             "Somebody asked for it to be cancelled; that is confirmed when nothing of it is left."
                 .to_owned()
@@ -188,6 +195,24 @@ fn why(run: &Run) -> Vec<String> {
         );
     }
     lines
+}
+
+/// Says how many steps did not succeed, and what that meant for those behind.
+fn failed(run: &Run) -> String {
+    let steps = run.steps;
+    if steps.total == 0 {
+        return "It could not be planned or prepared, and nothing of it was started.".to_owned();
+    }
+    let bad = steps.failed + steps.lost;
+    let total = words::count(u64::from(steps.total), "step");
+    let behind = match (steps.skipped, bad) {
+        (0, _) => String::new(),
+        (1, 1) => "; the one behind it was skipped".to_owned(),
+        (skipped, 1) => format!("; the {skipped} behind it were skipped"),
+        (1, _) => "; one behind them was skipped".to_owned(),
+        (skipped, _) => format!("; {skipped} behind them were skipped"),
+    };
+    format!("{bad} of {total} did not succeed{behind}.")
 }
 
 fn about_step(step: &Step, log: Option<&StepLog>, brush: Brush) -> Vec<String> {
@@ -213,22 +238,27 @@ fn about_step(step: &Step, log: Option<&StepLog>, brush: Brush) -> Vec<String> {
         let edge = if brush.look.unicode { "│" } else { "|" };
         let said: Vec<&str> = tail.tail.lines().filter(|line| !line.trim().is_empty()).collect();
         for text in said.iter().skip(said.len().saturating_sub(LINES)) {
-            let line = format!("  {edge} {}", words::harmless(text));
-            lines.push(brush.paint(Tone::Faint, &brush.cut(&line, 0)));
+            let plain: String = words::harmless(text).chars().take(LONGEST).collect();
+            for part in brush.wrap(&plain, EDGE).lines() {
+                let part = format!("  {edge} {}", part.trim_start());
+                lines.push(brush.paint(Tone::Faint, part.trim_end()));
+            }
         }
         lines.push(format!("  {}", tail.path));
     }
     lines
 }
 
-fn history(entry: &RunLogEntry) -> String {
+fn history(entry: &RunLogEntry, brush: Brush) -> String {
     let change = match (entry.from, entry.to) {
         (Some(from), Some(to)) if from != to => format!("{from} to {to}"),
         (None, Some(to)) => to.to_string(),
         _ => entry.event.replace('_', " "),
     };
     let detail = entry.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("  {}  {change}{detail} ({})", words::moment(entry.at), entry.account)
+    let moment = words::moment(entry.at);
+    let text = format!("{change}{detail} ({})", entry.account);
+    format!("  {moment}  {}", brush.wrap(&text, moment.chars().count() + 4))
 }
 
 /// Returns the commands that make sense now, the most likely one first.

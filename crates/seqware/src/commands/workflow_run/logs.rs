@@ -88,7 +88,9 @@ fn block(log: &StepLog, stream: Stream) -> String {
     let mut text =
         format!("==> {} (attempt {}, {}{machine})\n", log.label, log.attempt, log.status.as_str());
     let Some(tail) = stream.of(log) else {
-        text.push_str("    nothing is known of it yet\n\n");
+        let what =
+            if log.status.is_final() { "nothing was written" } else { "nothing is known yet" };
+        text.push_str(&format!("    {what}\n\n"));
         return text;
     };
     let part = match tail.size > LOG_TAIL_BYTES as u64 {
@@ -129,7 +131,7 @@ mod tests {
             "==> align[2] (attempt 2, success on server2)\n    \
              /runs/7/stdout (100000 bytes, of which the last 65536 follow)\nend\n\n"
         );
-        assert!(block(&log, Stream::Stderr).contains("nothing is known"));
+        assert!(block(&log, Stream::Stderr).contains("nothing was written"));
         log.stdout = Some(tail(4, "end\n"));
         assert!(block(&log, Stream::Stdout).ends_with("(4 bytes)\nend\n\n"));
     }

@@ -58,12 +58,12 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 async fn last(client: &Client) -> Result<Vec<Run>, Failure> {
-    let query = RunQuery { limit: Some(LAST), ..RunQuery::default() };
+    let query = RunQuery { mine: Some(1), limit: Some(LAST), ..RunQuery::default() };
     Ok(client.runs(&query).await?.items)
 }
 
 async fn active(client: &Client) -> Result<Vec<Run>, Failure> {
-    let mut query = RunQuery { active: Some(1), limit: Some(PAGE_MOST), ..RunQuery::default() };
+    let mut query = RunQuery { active: Some(1), mine: Some(1), limit: Some(PAGE_MOST), ..RunQuery::default() };
     let mut runs = Vec::new();
     loop {
         let page = client.runs(&query).await?;
@@ -86,7 +86,7 @@ pub fn print_rows(
         Format::Table if rows.is_empty() => "no runs".to_owned(),
         Format::Table => {
             let blocks: Vec<String> =
-                rows.iter().map(|row| record(row).render(Format::Table, look)).collect();
+                rows.iter().map(|row| shown_record(row).render(Format::Table, look)).collect();
             blocks.join("\n\n")
         }
         Format::Json => {
@@ -130,7 +130,7 @@ fn of_run(report: &RunReport, format: Format, look: Look) -> String {
             let note = report.run.note.as_ref().map(|note| format!("\n{note}\n"));
             format!(
                 "{}\n{}\n{}",
-                record(&report.row).render(format, look),
+                shown_record(&report.row).render(format, look),
                 note.unwrap_or_default(),
                 steps.render(format, look)
             )
@@ -144,6 +144,16 @@ fn of_run(report: &RunReport, format: Format, look: Look) -> String {
         Format::Tsv => record(&report.row).render(format, look),
         Format::Quiet => report.row.workflow_run_swid.clone(),
     }
+}
+
+/// Returns a row for people, who read a list of paths more easily line by line.
+fn shown_record(row: &ReportRow) -> Record {
+    let fields = columns(row).map(|(title, value)| {
+        let value =
+            if title.ends_with("Paths") { value.replace(',', "\n") } else { value.to_owned() };
+        (title.to_owned(), Cell::Text(value))
+    });
+    Record { fields: fields.into() }
 }
 
 fn record(row: &ReportRow) -> Record {

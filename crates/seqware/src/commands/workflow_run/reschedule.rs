@@ -16,7 +16,7 @@ use crate::exit::{Exit, Failure};
 #[command(before_help = "\
 Examples:
   $ seqware workflow-run reschedule --accession 7
-  $ seqware workflow-run reschedule --accession 7 --host \"$(hostname --long)\"")]
+  $ seqware workflow-run reschedule --accession 7 --host server3")]
 pub struct Args {
     #[command(flatten)]
     runs: ManyAccessions,

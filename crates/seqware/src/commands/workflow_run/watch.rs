@@ -13,8 +13,10 @@ use crate::settings::MetadataMethod;
 /// How long to wait between two looks.
 const BETWEEN: Duration = Duration::from_millis(500);
 
-/// Follows a run to its end, which decides the exit code: 0 completed, 10 failed, 11 cancelled, 12
-/// when the time is over.
+/// Follows a run to its end.
+///
+/// Its end decides the exit code: 0 completed, 10 failed, 11 cancelled, 12 when the time is over.
+/// Ctrl-C ends the watching, not the run.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:

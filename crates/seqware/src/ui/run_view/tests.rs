@@ -131,6 +131,13 @@ fn a_step_without_success_is_told_in_one_line() {
 }
 
 #[test]
+fn a_long_name_keeps_the_number_of_its_element() {
+    assert_eq!(short("align-with-a-very-long-name[17]", 20), "align-with-a-v..[17]");
+    assert_eq!(short("align-with-a-very-long-name", 20), "align-with-a-very-..");
+    assert_eq!(short("align[17]", 20), "align[17]");
+}
+
+#[test]
 fn sentences_are_wrapped_behind_their_indent() {
     let brush = Brush { look: Look { width: Some(30), ..EIGHTY } };
     assert_eq!(brush.wrap("one two three four five", 10), "one two three four\n          five");
