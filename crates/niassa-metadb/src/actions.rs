@@ -216,8 +216,11 @@ fn record<'action>(
         };
         let word = if run.cancel_requested.is_some() { Word::Cancel } else { Word::Go };
         run.seen_at = Some(Timestamp::from_micros(now));
-        run.claim.without_record = 0;
         run.claim.offered_after = 0;
+        // A run that only has a word about it is offered again at once, but behind the others.
+        if !matches!(action.done, Done::Note(_)) {
+            run.claim.without_record = 0;
+        }
         recorded.take(access, run, &action.done);
         recorded.answers.push(ActionAnswer { word, accessions: Vec::new() });
     }

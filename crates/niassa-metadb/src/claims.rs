@@ -280,9 +280,9 @@ fn take(run: &mut RunState, request: &ClaimRequest, now: i64, account: &str) {
 fn give_back(run: &mut RunState, now: i64, account: &str) {
     run.claim.until = 0;
     let waits = matches!(run.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
-    if waits && run.claim.without_record > 0 {
+    if waits && run.claim.offered_after > 0 {
         run.claim.offered_after = now + backoff(run.claim.without_record - 1);
-    } else {
+    } else if !waits {
         run.claim.without_record = 0;
         run.claim.offered_after = 0;
     }

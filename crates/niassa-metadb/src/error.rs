@@ -113,7 +113,10 @@ impl<T> During<T> for std::result::Result<T, sqlx::Error> {
 }
 
 /// Reads a word, number or JSON text that only we write.
-#[expect(clippy::needless_pass_by_value, reason = "numbers and references are handed over as they are")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "numbers and references are handed over as they are"
+)]
 pub(crate) fn decode<T, E>(
     parsed: std::result::Result<T, E>,
     operation: &'static str,

@@ -28,12 +28,12 @@ pub mod location;
 pub mod metadata;
 mod pool;
 pub mod reports;
+mod run_state;
 pub mod runs;
 pub mod schedule;
 mod step_columns;
 pub mod steps;
 pub mod tokens;
-mod run_state;
 pub mod workflows;
 mod writer;
 

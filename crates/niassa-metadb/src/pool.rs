@@ -110,7 +110,8 @@ impl MetaDb {
     /// Looks whether the database's files are whole.
     pub async fn check(&self) -> Result<()> {
         const OPERATION: &str = "check the database";
-        let rows = sqlx::query(self.dialect.check()).fetch_all(&self.read).await.during(OPERATION)?;
+        let rows =
+            sqlx::query(self.dialect.check()).fetch_all(&self.read).await.during(OPERATION)?;
         let words = rows.iter().map(|row| column::<String>(row, 0, OPERATION));
         let words = words.collect::<Result<Vec<_>>>()?;
         if words == ["ok"] {

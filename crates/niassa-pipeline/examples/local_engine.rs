@@ -15,6 +15,7 @@ use niassa_model::resources::Resources;
 use niassa_model::step::AttemptKey;
 use niassa_model::time::{Clock, Timestamp};
 use niassa_pipeline::engine::local::supervisor::{self, SupervisorOptions};
+use niassa_pipeline::engine::local::watch::Watch;
 use niassa_pipeline::engine::local::{
     LocalHome, Order, Provisioning, Start, client, guardian, journal,
 };
@@ -59,6 +60,7 @@ fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
     let mut engine = Command::new(std::env::current_exe()?);
     let mut engine = engine.arg("guard").arg("--work-dir").arg(folder).spawn()?;
     let mut offsets = journal::Offsets::default();
+    let mut watch = Watch::default();
     let mut ended = 0;
     let wall = loop {
         let news = journal::read_new(&home, &mut offsets)?;
@@ -66,7 +68,7 @@ fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
         if ended >= keys.len() {
             break begun.elapsed();
         }
-        client::wait_for_change(&home, &offsets, Duration::from_millis(50))?;
+        watch.wait(&home, &offsets, Duration::from_millis(50))?;
     };
     engine.wait()?;
     println!("{{\"wall\": {}, \"cpu\": {}}}", wall.as_secs_f64(), children_cpu());

@@ -4,7 +4,7 @@
 //! the caller to say.
 
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +24,24 @@ pub struct Remark {
     pub message: String,
 }
 
-/// Returns what `hostname --long` prints, or nothing where it cannot say.
-///
-/// People who schedule ask the same command; only the same question is sure to give the same answer.
-pub fn full_host_name() -> Option<String> {
-    let output = ask("hostname", &["--long"]).ok()?;
-    Some(output.trim_end_matches('\n').to_owned()).filter(|name| !name.is_empty())
+/// The question for this machine's full name, under way.
+pub struct FullHostName(io::Result<Child>);
+
+impl FullHostName {
+    /// Asks `hostname --long`.
+    ///
+    /// People who schedule ask the same command; only the same question is sure to give the same
+    /// answer.
+    pub fn ask() -> Self {
+        Self(start("hostname", &["--long"]))
+    }
+
+    /// Returns the answer, or nothing where the command cannot say.
+    pub fn answer(self) -> Option<String> {
+        let output = self.0.and_then(Child::wait_with_output).ok()?;
+        let name = String::from_utf8_lossy(&output.stdout).trim_end_matches('\n').to_owned();
+        Some(name).filter(|name| output.status.success() && !name.is_empty())
+    }
 }
 
 /// Returns the version of the bash that steps would run under.
@@ -59,17 +71,22 @@ pub fn shellcheck(script: &str) -> io::Result<Option<Vec<Remark>>> {
     serde_json::from_slice(&output.stdout).map(Some).map_err(io::Error::from)
 }
 
-#[expect(clippy::disallowed_methods, reason = "one of the questions of this file")]
 fn ask(program: &str, arguments: &[&str]) -> io::Result<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
+    let output = start(program, arguments)?.wait_with_output()?;
     if !output.status.success() {
         return Err(io::Error::other(format!("`{program}` ended with {}", output.status)));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[expect(clippy::disallowed_methods, reason = "one of the questions of this file")]
+fn start(program: &str, arguments: &[&str]) -> io::Result<Child> {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 mod facts;
 mod offsets;
+mod pauses;
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
@@ -23,10 +24,11 @@ use niassa_model::limits::{CLAIM_BATCH, FACTS_PER_CALL, PAGE_MOST};
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
-use crate::engine::local::client::wait_for_change;
 use crate::engine::local::journal::{self, Offsets};
+use crate::engine::local::watch::Watch;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
 use offsets::OffsetsFile;
+use pauses::Pauses;
 
 /// How long the list of active runs is trusted: a cancel or a retry is noticed after it.
 const LIST_EVERY: Duration = Duration::from_secs(1);
@@ -60,9 +62,11 @@ pub struct Propagator {
     filter: PropagateFilter,
     threads: NonZeroUsize,
     offsets: OffsetsFile,
+    watch: Watch,
     active: BTreeMap<Accession, ActiveRun>,
     listed_at: Option<Instant>,
     compared_at: Option<Instant>,
+    pauses: Pauses,
 }
 
 #[derive(Debug, Clone)]
@@ -90,9 +94,11 @@ impl Propagator {
             filter,
             threads,
             offsets,
+            watch: Watch::default(),
             active: BTreeMap::new(),
             listed_at: None,
             compared_at: None,
+            pauses: Pauses::default(),
         })
     }
 
@@ -142,9 +148,12 @@ impl Propagator {
     }
 
     /// Waits until the engine has something to tell, at most so long.
-    pub async fn wait_for_change(&self, timeout: Duration) -> Result<(), PipelineError> {
+    pub async fn wait_for_change(&mut self, timeout: Duration) -> Result<(), PipelineError> {
         let (home, offsets) = (self.reconciler.home.clone(), self.offsets.offsets.clone());
-        Ok(blocking(move || wait_for_change(&home, &offsets, timeout)).await??)
+        let mut watch = std::mem::take(&mut self.watch);
+        let wait = move || watch.wait(&home, &offsets, timeout).map(|()| watch);
+        self.watch = blocking(wait).await??;
+        Ok(())
     }
 
     fn is_active(&self, run: Accession, tag: &RunTag) -> bool {
@@ -191,25 +200,37 @@ impl Propagator {
         news: Vec<facts::News>,
         report: &mut PropagateReport,
     ) -> Result<(), PipelineError> {
-        let (work_dir, threads) = (self.reconciler.work_dir().to_owned(), self.threads);
-        let facts = blocking(move || facts::make(&work_dir, news, threads)).await?;
-        let mut calls = facts.into_iter().peekable();
-        while calls.peek().is_some() {
-            let facts: Vec<AttemptFact> = calls.by_ref().take(FACTS_PER_CALL).collect();
-            report.facts += facts.len() as u64;
-            let recorded = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
-            for refused in &recorded.refused {
-                tracing::warn!(why = refused.why, "a fact was refused");
+        let mut news = facts::merged(news).into_iter().peekable();
+        while news.peek().is_some() {
+            // The ends of streams are read for one call at a time: a million ends fit no memory.
+            let some: Vec<facts::News> = news.by_ref().take(FACTS_PER_CALL).collect();
+            let (work_dir, threads) = (self.reconciler.work_dir().to_owned(), self.threads);
+            let facts = blocking(move || facts::make(&work_dir, &some, threads)).await?;
+            for call in facts::into_calls(facts) {
+                self.record_call(call, report).await?;
             }
-            for run in recorded.runs {
-                let Some(known) = self.active.get_mut(&run.swid) else { continue };
-                if known.status != run.status {
-                    report.changed.push((run.swid, run.status));
-                }
-                (known.status, known.need) = (run.status, run.need);
-                if !run.status.is_active() {
-                    self.active.remove(&run.swid);
-                }
+        }
+        Ok(())
+    }
+
+    async fn record_call(
+        &mut self,
+        facts: Vec<AttemptFact>,
+        report: &mut PropagateReport,
+    ) -> Result<(), PipelineError> {
+        report.facts += facts.len() as u64;
+        let recorded = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
+        for refused in &recorded.refused {
+            tracing::warn!(why = refused.why, "a fact was refused");
+        }
+        for run in recorded.runs {
+            let Some(known) = self.active.get_mut(&run.swid) else { continue };
+            if known.status != run.status {
+                report.changed.push((run.swid, run.status));
+            }
+            (known.status, known.need) = (run.status, run.need);
+            if !run.status.is_active() {
+                self.active.remove(&run.swid);
             }
         }
         Ok(())
@@ -244,6 +265,7 @@ impl Propagator {
     ) -> Result<(), PipelineError> {
         need.sort_unstable();
         need.dedup();
+        need.retain(|run| self.pauses.is_due(*run));
         for batch in need.chunks(CLAIM_BATCH as usize) {
             let request = ClaimRuns {
                 holder: self.reconciler.holder.clone(),
@@ -254,6 +276,13 @@ impl Propagator {
                 limit: CLAIM_BATCH,
             };
             let claimed = self.reconciler.client.claim_runs(&request).await?;
+            for claim in &claimed.claims {
+                // What is still needed is told by the next facts, or by the next list.
+                self.pauses.acted(claim.swid);
+                if let Some(run) = self.active.get_mut(&claim.swid) {
+                    run.need = Need::Nothing;
+                }
+            }
             if !claimed.claims.is_empty() {
                 self.reconciler.reconcile(claimed, on).await?;
             }

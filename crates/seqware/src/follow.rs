@@ -51,7 +51,7 @@ pub enum News {
 }
 
 /// Which run is followed, for how long, and who will know of it afterwards.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Following {
     /// The run.
     pub run: Accession,
@@ -59,18 +59,19 @@ pub struct Following {
     pub deadline: Option<Instant>,
     /// Whether a service knows the run once this process has ended.
     pub metadata: MetadataMethod,
+    /// Ctrl-C, as [`interrupts`] hears it: from now on it ends the following and not the process.
+    pub interrupt: Signal,
 }
 
 /// Follows a run until it is over, or the time is. Between two looks `wait` is awaited; it may do
 /// work that moves the run on.
 pub async fn follow(
-    following: Following,
+    mut following: Following,
     client: &Client,
     context: &mut Context,
     mut wait: impl AsyncFnMut() -> Result<Heard, Failure>,
 ) -> Result<Exit, Failure> {
     let mut screen = Screen::default();
-    let mut interrupt = interrupts()?;
     let mut looked_at = None;
     let mut news = News::Status;
     loop {
@@ -90,16 +91,16 @@ pub async fn follow(
         }
         news = tokio::select! {
             heard = wait() => screen.hear(heard, context).await?,
-            _ = interrupt.recv() => {
-                screen.interrupted(following, context);
+            _ = following.interrupt.recv() => {
+                screen.interrupted(&following, context);
                 return Ok(Exit::Interrupted);
             }
         };
     }
 }
 
-/// Listens to Ctrl-C from now on: one that comes while the run is looked at is not lost.
-fn interrupts() -> Result<Signal, Failure> {
+/// Listens to Ctrl-C from now on: one that comes before it is asked for is not lost.
+pub fn interrupts() -> Result<Signal, Failure> {
     signal(SignalKind::interrupt()).map_err(|error| Failure::io("wait for signals", error))
 }
 
@@ -194,7 +195,7 @@ impl Screen {
         Ok(())
     }
 
-    fn interrupted(&self, following: Following, context: &mut Context) {
+    fn interrupted(&self, following: &Following, context: &mut Context) {
         let run = following.run;
         let how = match (following.metadata, &self.directory) {
             (MetadataMethod::Webservice, _) => {

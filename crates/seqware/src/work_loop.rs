@@ -112,7 +112,7 @@ impl WorkLoop {
     }
 
     /// Waits until the engine has something to tell, or it is time to look again.
-    pub async fn wait(&self) -> Result<(), Failure> {
+    pub async fn wait(&mut self) -> Result<(), Failure> {
         let at_most = if self.active > 0 { ACTIVE } else { IDLE };
         Ok(self.propagator.wait_for_change(at_most).await?)
     }

@@ -35,6 +35,22 @@ pub(super) fn command(command: &mut Command) -> Result<Took> {
     Ok(Took { wall, cpu: children().saturating_sub(before).as_secs_f64() })
 }
 
+/// Runs a command to its end; returns its wall seconds and its own peak memory in megabytes.
+#[expect(clippy::cast_precision_loss, reason = "memory sizes are far below 2^52")]
+pub(super) fn alone(command: &mut Command) -> Result<(f64, f64)> {
+    let begun = Instant::now();
+    let child = command.spawn().context("cannot start a measured command")?;
+    let pid = libc::pid_t::try_from(child.id()).context("a process id is too large")?;
+    // SAFETY: wait4 fills what it is given, zeroes are valid for it, and nobody else waits.
+    let (waited, status, usage) = unsafe {
+        let (mut status, mut usage) = (0, std::mem::zeroed::<libc::rusage>());
+        (libc::wait4(pid, &raw mut status, 0, &raw mut usage), status, usage)
+    };
+    let wall = begun.elapsed().as_secs_f64();
+    ensure!(waited == pid && status == 0, "{command:?} ended with status {status}");
+    Ok((wall, usage.ru_maxrss as f64 / 1_024.0))
+}
+
 /// Returns the processor time of a process and of its children that it waited for, in seconds.
 pub(super) fn process_cpu(pid: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))
@@ -88,6 +104,13 @@ mod tests {
     fn the_median_is_the_middle_one() {
         assert!((median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn a_process_is_measured_alone() {
+        let (wall, peak) = alone(Command::new("sleep").arg("0.05")).unwrap();
+        assert!(wall >= 0.05 && (0.1..200.0).contains(&peak), "{wall} {peak}");
+        assert!(alone(&mut Command::new("false")).is_err());
     }
 
     #[test]

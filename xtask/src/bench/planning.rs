@@ -23,7 +23,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     fs::write(&params, text).context("write parameters")?;
     let (mut walls, mut peaks) = (Vec::new(), Vec::new());
     for _ in 0..bench.pairs.min(3) {
-        let took = measure::command(
+        let (wall, peak) = measure::alone(
             Command::new(&bench.seqware)
                 .args(["bundle", "dry-run", "--quiet", "--dir"])
                 .arg(folder.path())
@@ -31,24 +31,11 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
                 .arg(&params)
                 .env("HOME", folder.path()),
         )?;
-        walls.push(took.wall);
-        peaks.push(peak_of_children());
+        walls.push(wall);
+        peaks.push(peak);
     }
     Ok(vec![
         Row::at_most("planning 100,000 steps", median(walls), 5.0, " s"),
         Row::at_most("its peak memory", median(peaks), 500.0, " MB"),
     ])
-}
-
-/// The largest resident size of any child so far, in megabytes; planning is the largest of a run
-/// of this case alone, and an upper bound in a run of all cases.
-#[expect(clippy::cast_precision_loss, reason = "memory sizes are far below 2^52")]
-fn peak_of_children() -> f64 {
-    // SAFETY: getrusage fills the whole struct it is given, and zeroes are a valid one.
-    let usage = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage);
-        usage
-    };
-    usage.ru_maxrss as f64 / 1_024.0
 }

@@ -76,6 +76,23 @@ on_both! {
         assert_eq!(site.launch("b", &again).await, [Word::Stale; 4], "it was given back");
     }
 
+    /// Runs that cannot be launched now do not stand in the way of those behind them.
+    fn a_sick_run_is_offered_behind_healthy_ones(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let sick = site.schedule("here").await.swid;
+        let one = ClaimRequest { limit: 1, ..launch("a", "here") };
+        let run = site.claim(&one).await.claims.remove(0);
+        assert_eq!(run.swid, sick);
+        site.act("a", &run, vec![Done::Note("its archive is gone".into())]).await;
+        site.release("a", &run).await;
+        let healthy = site.schedule("here").await.swid;
+        let order: Vec<_> =
+            site.claim(&launch("b", "here")).await.claims.iter().map(|run| run.swid).collect();
+        assert_eq!(order, [sick, healthy], "both are offered");
+        let one = ClaimRequest { limit: 1, ..launch("b", "here") };
+        assert_eq!(site.claim(&one).await.claims[0].swid, healthy);
+    }
+
     /// A launcher that says why a run cannot be launched now is asked again at once.
     fn a_run_with_a_word_about_it_is_not_held_back(metadb: MetaDb) {
         let site = Launches::new(metadb).await;

@@ -10,6 +10,7 @@ pub mod inbox;
 pub mod journal;
 mod machine;
 pub mod supervisor;
+pub mod watch;
 
 use std::fs;
 use std::io;

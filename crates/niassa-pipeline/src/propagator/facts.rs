@@ -20,27 +20,55 @@ use crate::step::provision::OUTPUTS_FILE;
 /// An attempt and what the journal says of it.
 pub(crate) type News = (AttemptKey, Evidence);
 
-/// Makes facts of news, one per attempt, reading the ends of streams with so many threads.
-pub(super) fn make(work_dir: &Path, news: Vec<News>, threads: NonZeroUsize) -> Vec<AttemptFact> {
-    let mut merged: HashMap<AttemptKey, Evidence> = HashMap::with_capacity(news.len());
-    let mut order = Vec::with_capacity(news.len());
+/// Most bytes of streams' ends in one call: what is escaped on the wire may take six times as much.
+const TAILS_PER_CALL: usize = 16 * 1024 * 1024;
+
+/// Puts together what several records say of one attempt, in the order of the first.
+pub(super) fn merged(news: Vec<News>) -> Vec<News> {
+    let mut positions: HashMap<AttemptKey, usize> = HashMap::with_capacity(news.len());
+    let mut merged: Vec<News> = Vec::with_capacity(news.len());
     for (key, evidence) in news {
-        if let Some(known) = merged.get_mut(&key) {
-            known.add(evidence);
+        if let Some(position) = positions.get(&key) {
+            merged[*position].1.add(evidence);
         } else {
-            order.push(key.clone());
-            merged.insert(key, evidence);
+            positions.insert(key.clone(), merged.len());
+            merged.push((key, evidence));
         }
     }
-    let size = order.len().div_ceil(threads.get()).max(16);
+    merged
+}
+
+/// Splits facts into calls of a bounded size.
+pub(super) fn into_calls(facts: Vec<AttemptFact>) -> Vec<Vec<AttemptFact>> {
+    let mut calls: Vec<Vec<AttemptFact>> = Vec::new();
+    let mut room = 0;
+    for fact in facts {
+        let tails = [&fact.stdout, &fact.stderr].into_iter().flatten();
+        let bytes: usize = tails.map(|log| log.tail.len()).sum();
+        if calls.is_empty() || bytes > room {
+            calls.push(Vec::new());
+            room = TAILS_PER_CALL;
+        }
+        room = room.saturating_sub(bytes);
+        if let Some(call) = calls.last_mut() {
+            call.push(fact);
+        }
+    }
+    calls
+}
+
+/// Makes facts of news, one per attempt, reading the ends of streams with so many threads.
+pub(super) fn make(work_dir: &Path, news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
+    let size = news.len().div_ceil(threads.get()).max(16);
     let machine = machine();
-    let make = |keys: &[AttemptKey]| -> Vec<AttemptFact> {
+    let make = |news: &[News]| -> Vec<AttemptFact> {
         let mut steps = StepDirs::default();
-        keys.iter().map(|key| fact(work_dir, key, &merged[key], &machine, &mut steps)).collect()
+        let fact = |(key, evidence): &News| fact(work_dir, key, evidence, &machine, &mut steps);
+        news.iter().map(fact).collect()
     };
     thread::scope(|scope| {
         let workers: Vec<_> =
-            order.chunks(size).map(|keys| scope.spawn(move || make(keys))).collect();
+            news.chunks(size).map(|news| scope.spawn(move || make(news))).collect();
         let joined = workers.into_iter().map(|worker| match worker.join() {
             Ok(facts) => facts,
             Err(panic) => std::panic::resume_unwind(panic),

@@ -44,6 +44,10 @@ impl OffsetsFile {
             .map_err(io::Error::from)
             .and_then(|text| fs::write(&temporary, text))
             .and_then(|()| fs::rename(&temporary, path))
+            .inspect_err(|_| {
+                // The first error is the one that matters.
+                let _leftover = fs::remove_file(&temporary);
+            })
             .map_err(|source| RunDirError::new("keep what was read in", path, source))?;
         self.offsets = offsets;
         Ok(())

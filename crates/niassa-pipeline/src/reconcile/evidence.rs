@@ -67,6 +67,11 @@ impl Snapshot {
         self.journal.into_iter().filter(|(key, _)| of_these(key)).collect()
     }
 
+    /// Tells whether the engine has an order to start an attempt: in its inbox, or taken up.
+    fn waits(&self, key: &AttemptKey, known: Option<&Evidence>) -> bool {
+        self.waiting.contains(key) || known.is_some_and(Evidence::is_ordered)
+    }
+
     fn attempt(&self, key: &AttemptKey, cause: AttemptCause) -> AttemptEvidence {
         let known = self.journal.get(key);
         let ended = known.and_then(Evidence::outcome);
@@ -76,7 +81,7 @@ impl Snapshot {
         };
         let queue = match (ended, claim) {
             (None, StartClaim::Taken) => QueueEvidence::Running,
-            (None, StartClaim::None) if self.waiting.contains(key) => QueueEvidence::Waiting,
+            (None, StartClaim::None) if self.waits(key, known) => QueueEvidence::Waiting,
             (Some(_), _) | (None, StartClaim::None) => QueueEvidence::Absent,
         };
         AttemptEvidence { cause, claim, ended, queue }

@@ -89,7 +89,7 @@ fn a_cancel_stops_what_runs_and_what_waits(database: Database) {
     let text = format!(
         "niassa: 1\nname: Long\nversion: \"1\"\ndescription: Sleeps with a child\nsteps:\n  \
          - name: long\n    command: |\n      sleep 600 & echo $! >> '{0}'\n      \
-         echo $$ >> '{0}'\n      wait\n  \
+         timeout 600 sleep 601 & echo $! >> '{0}'\n      echo $$ >> '{0}'\n      wait\n  \
          - name: behind\n    needs: [long]\n    command: echo behind >> '{0}'\n",
         pids.display()
     );
@@ -98,7 +98,7 @@ fn a_cancel_stops_what_runs_and_what_waits(database: Database) {
     let waiting = bob.schedule(workflow, "nowhere", &[]);
     bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     bob.propagate_until(run, "running");
-    wait_for("the step has written its pids", || count_lines(&pids).len() == 2);
+    wait_for("the step has written its pids", || count_lines(&pids).len() == 3);
 
     let both = format!("{run},{waiting}");
     let cancelled = bob.seqware(&["workflow-run", "cancel", "--accession", &both]).ok();
@@ -123,6 +123,48 @@ fn a_cancel_stops_what_runs_and_what_waits_on_sqlite() {
 #[test]
 fn a_cancel_stops_what_runs_and_what_waits_on_postgres() {
     a_cancel_stops_what_runs_and_what_waits(Database::Postgres);
+}
+
+#[test]
+fn what_was_granted_and_has_no_room_never_starts_after_a_cancel() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let starts = site.path("starts");
+    let text = format!(
+        "niassa: 1\nname: Crowd\nversion: \"1\"\ndescription: More steps than processors\n\
+         parameters:\n  items: {{type: list, items: int}}\nsteps:\n  \
+         - name: long\n    foreach: {{item: items}}\n    command: |\n      \
+         echo \"$NIASSA_KEY\" >> '{}'\n      sleep 600\n",
+        starts.display()
+    );
+    let workflow = install(&site, &bob, "crowd", &text);
+    let items: Vec<String> = (0..64).map(|item| item.to_string()).collect();
+    let run = bob.schedule(workflow, "here", &[&format!("items=[{}]", items.join(","))]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    let slots = std::thread::available_parallelism().unwrap().get();
+    wait_for("every processor has a step", || count_lines(&starts).len() == slots);
+    let number = run.to_string();
+    bob.seqware(&["workflow-run", "cancel", "--accession", &number]).ok();
+    bob.propagate_until(run, "cancelled");
+    assert_eq!(count_lines(&starts).len(), slots, "nothing started after the cancel");
+}
+
+#[test]
+fn a_lock_of_cron_is_not_held_by_the_steps() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let text = "niassa: 1\nname: Nap\nversion: \"1\"\ndescription: Sleeps\nsteps:\n  \
+        - name: nap\n    command: sleep 600\n";
+    let workflow = install(&site, &bob, "nap", text);
+    let run = bob.schedule(workflow, "here", &[]);
+    let lock = site.path("lock");
+    let tick = format!(
+        "flock --nonblock '{}' seqware workflow-run launch-scheduled --host here",
+        lock.display()
+    );
+    bob.shell(&tick).ok();
+    bob.propagate_until(run, "running");
+    bob.shell(&tick).ok();
 }
 
 #[test]

@@ -1,16 +1,12 @@
-//! The launcher's side: delivering orders, seeing that a supervisor lives, waiting for news.
+//! The launcher's side: delivering orders, and seeing that a supervisor lives.
 
 use std::fs;
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FlockOperation, flock, inotify};
+use rustix::fs::{FlockOperation, flock};
 
-use super::journal::Offsets;
 use super::{LocalError, LocalHome, Order, failed, inbox};
 
 /// Hands orders to the supervisor: one file, durable when this returns.
@@ -38,6 +34,8 @@ pub fn ensure_supervisor(home: &LocalHome, executable: &Path) -> Result<(), Loca
         .arg("guard")
         .arg("--work-dir")
         .arg(home.work_dir())
+        // A supervisor that is started from within a step is no part of that step.
+        .env_remove("NIASSA_KEY")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -54,6 +52,8 @@ pub fn is_supervised(home: &LocalHome) -> Result<bool, LocalError> {
     let lock = fs::OpenOptions::new()
         .create(true)
         .truncate(false)
+        // NFS gives a shared lock only to who may read.
+        .read(true)
         .write(true)
         .open(&path)
         .map_err(failed("open", &path))?;
@@ -62,28 +62,5 @@ pub fn is_supervised(home: &LocalHome) -> Result<bool, LocalError> {
         Ok(()) => Ok(false),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
         Err(error) => Err(failed("lock", &path)(error.into())),
-    }
-}
-
-/// Waits until a journal has more than the offsets say, at most so long.
-pub fn wait_for_change(
-    home: &LocalHome,
-    offsets: &Offsets,
-    timeout: Duration,
-) -> Result<(), LocalError> {
-    let watch = |error: rustix::io::Errno| failed("watch", home.path())(error.into());
-    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-    let notify = inotify::init(flags).map_err(watch)?;
-    let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
-    inotify::add_watch(&notify, home.path(), events).map_err(watch)?;
-    // What came before the watch raises no event.
-    if offsets.are_behind(home)? {
-        return Ok(());
-    }
-    let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-    let mut descriptors = [PollFd::from_borrowed_fd(notify.as_fd(), PollFlags::IN)];
-    match poll(&mut descriptors, Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(watch(error)),
     }
 }

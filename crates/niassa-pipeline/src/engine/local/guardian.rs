@@ -4,10 +4,13 @@
 //! children, and their real exit codes end up in `exits-<boot>-<pid>.jsonl` for the next
 //! supervisor. It holds no lock and never touches the journal, so nothing can stand still for it.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use niassa_model::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -31,17 +34,32 @@ pub(super) struct ProcessEnd {
     pub(super) peak_memory_bytes: i64,
 }
 
+/// The variable in which a supervisor is told who its guardian is. It may be orphaned before it asks.
+pub(super) const GUARDIAN: &str = "NIASSA_GUARDIAN";
+
+/// How many ends are remembered that came before the supervisor's own. The kernel hands children on
+/// before it tells that their parent has ended.
+const REMEMBERED: usize = 256;
+
 /// Starts the supervisor and waits until it and everything it left behind has ended.
 #[expect(clippy::disallowed_methods, reason = "the guardian starts its supervisor")]
 pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(), LocalError> {
+    close_inherited().map_err(failed("close what was inherited in", home.path()))?;
+    see_children_end().map_err(failed("listen to children in", home.path()))?;
     // It fails where we lead a session already, which is as good.
     let _leads_already = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
         .map_err(|error| failed("become the reaper of", home.path())(error.into()))?;
     let mut command = Command::new(executable);
-    command.arg("supervise").arg("--work-dir").arg(home.work_dir()).stdin(Stdio::null());
+    command
+        .arg("supervise")
+        .arg("--work-dir")
+        .arg(home.work_dir())
+        .env(GUARDIAN, std::process::id().to_string())
+        .stdin(Stdio::null());
     let supervisor = command.spawn().map_err(failed("start", executable))?.id();
     let mut is_orphaned = false;
+    let mut early: VecDeque<Inherited> = VecDeque::new();
     loop {
         let Some(pid) = next_ended().map_err(failed("wait for", home.path()))? else {
             return Ok(());
@@ -49,15 +67,51 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
         let end = reap(pid).map_err(failed("reap", home.path()))?;
         if pid == supervisor {
             is_orphaned = true;
-        } else if is_orphaned {
-            append(home, &Inherited { pid, end, at: clock.now() })?;
+            early.drain(..).for_each(|inherited| append_at_last(home, &inherited));
+            continue;
         }
+        let inherited = Inherited { pid, end, at: clock.now() };
+        if is_orphaned {
+            append_at_last(home, &inherited);
+            continue;
+        }
+        if early.len() == REMEMBERED {
+            early.pop_front();
+        }
+        early.push_back(inherited);
     }
 }
 
-/// Returns the file into which a guardian writes.
-pub(super) fn exits_file(home: &LocalHome, boot: &str, guardian: u32) -> PathBuf {
-    home.path().join(format!("exits-{boot}-{guardian}.jsonl"))
+/// Returns the file into which a guardian writes. Pids come again, also within one boot.
+pub(super) fn exits_file(
+    home: &LocalHome,
+    boot: &str,
+    guardian: u32,
+    started: Option<u64>,
+) -> PathBuf {
+    let started = started.unwrap_or(0);
+    home.path().join(format!("exits-{boot}-{guardian}-{started}.jsonl"))
+}
+
+/// Makes the ends of children visible, whatever those who started us did with SIGCHLD.
+pub(super) fn see_children_end() -> io::Result<()> {
+    // SAFETY: it sets a signal's default action, before any other thread is there.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Closes files of those who started us: a lock of cron's must not be held as long as steps run.
+fn close_inherited() -> io::Result<()> {
+    // SAFETY: nothing of ours is open yet but the three standard streams: close_range(2).
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
+    match result {
+        0 => Ok(()),
+        _ => match io::Error::last_os_error() {
+            // Kernels before 5.9 have it not; they keep what they were given.
+            error if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
+            error => Err(error),
+        },
+    }
 }
 
 /// Reads what a guardian wrote; nothing when it never had to.
@@ -78,10 +132,19 @@ pub(super) fn read(path: &Path) -> Result<Vec<Inherited>, LocalError> {
     Ok(found)
 }
 
+/// Appends an end, however long the disk is full: nobody else knows it.
+fn append_at_last(home: &LocalHome, inherited: &Inherited) {
+    while append(home, inherited).is_err() {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
 fn append(home: &LocalHome, inherited: &Inherited) -> Result<(), LocalError> {
     let pid = std::process::id();
-    let path = exits_file(home, &machine::boot_id(), pid);
-    let mut line = serde_json::to_vec(inherited)
+    let path = exits_file(home, &machine::boot_id(), pid, machine::start_ticks(pid));
+    // It begins a line of its own, in case the one before was torn.
+    let mut line = b"\n".to_vec();
+    serde_json::to_writer(&mut line, inherited)
         .map_err(io::Error::from)
         .map_err(failed("encode for", &path))?;
     line.push(b'\n');

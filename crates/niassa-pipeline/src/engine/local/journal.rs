@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use niassa_model::step::{AttemptKey, Outcome};
@@ -136,6 +137,11 @@ impl Evidence {
         self.closed = self.closed.take().or(later.closed);
     }
 
+    /// Tells whether the supervisor has taken up an order to start it.
+    pub fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
     /// Tells whether the attempt may have started, or still may.
     pub fn is_granted(&self) -> bool {
         self.granted || self.started.is_some() || self.exit.is_some()
@@ -190,15 +196,13 @@ pub struct Offsets(BTreeMap<String, u64>);
 impl Offsets {
     /// Returns the ends of all journals: for what is yet to happen.
     pub fn at_the_end(home: &LocalHome) -> Result<Self, LocalError> {
-        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
-        Ok(Self(files(home)?.iter().map(|path| (name_of(path), size(path))).collect()))
+        Ok(Self(files(home)?.iter().map(|path| (name_of(path), durable(path))).collect()))
     }
 
     /// Tells whether some journal has more than was read.
     pub(super) fn are_behind(&self, home: &LocalHome) -> Result<bool, LocalError> {
         for path in files(home)? {
-            let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            if size > self.0.get(&name_of(&path)).copied().unwrap_or(0) {
+            if durable(&path) > self.0.get(&name_of(&path)).copied().unwrap_or(0) {
                 return Ok(true);
             }
         }
@@ -206,8 +210,8 @@ impl Offsets {
     }
 }
 
-/// Reads what journals say since the offsets, and moves them. Only attempts that started, ended or
-/// were closed are told.
+/// Reads what journals durably say since the offsets, and moves them. Only attempts that started,
+/// ended or were closed are told.
 pub fn read_new(
     home: &LocalHome,
     offsets: &mut Offsets,
@@ -216,7 +220,7 @@ pub fn read_new(
     let mut known: HashMap<AttemptKey, usize> = HashMap::new();
     for path in files(home)? {
         let offset = offsets.0.entry(name_of(&path)).or_default();
-        *offset = each_record(&path, *offset, |record| {
+        *offset = each_record(&path, *offset, durable(&path), |record| {
             let told =
                 matches!(record, Record::Started(_) | Record::Exit(_) | Record::Closed { .. });
             let Some(key) = record.key().filter(|_| told).cloned() else { return };
@@ -230,14 +234,14 @@ pub fn read_new(
     Ok(news)
 }
 
-/// Reads everything journals say of some attempts.
+/// Reads everything journals durably say of some attempts.
 pub fn scan(
     home: &LocalHome,
     of_these: impl Fn(&AttemptKey) -> bool,
 ) -> Result<HashMap<AttemptKey, Evidence>, LocalError> {
     let mut found: HashMap<AttemptKey, Evidence> = HashMap::new();
     for path in files(home)? {
-        each_record(&path, 0, |record| {
+        each_record(&path, 0, durable(&path), |record| {
             let Some(key) = record.key().filter(|key| of_these(key)).cloned() else { return };
             found.entry(key).or_default().take(record);
         })?;
@@ -265,14 +269,38 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Calls for each whole record from an offset on; returns the offset behind the last whole line.
+/// Returns how much of a journal is durable: what is behind may be gone after a power cut, so it is
+/// told to nobody.
+fn durable(journal: &Path) -> u64 {
+    let text = fs::read_to_string(journal.with_extension("synced")).unwrap_or_default();
+    // Written twice, so that half a write is known; the next look sees the whole one.
+    match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [one, other] if one == other => one.parse().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Opens the file that says how much of a journal is durable.
+pub(super) fn open_durable(journal: &Path) -> Result<fs::File, LocalError> {
+    let path = journal.with_extension("synced");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false).open(&path).map_err(failed("open", &path))
+}
+
+/// Says that so much of a journal is durable. It need not be durable itself: whoever takes over says
+/// it anew.
+pub(super) fn say_durable(file: &fs::File, size: u64) -> io::Result<()> {
+    file.write_all_at(format!("{size:020} {size:020}\n").as_bytes(), 0)
+}
+
+/// Calls for each whole record between two offsets; returns the offset behind the last whole line.
 pub(super) fn each_record(
     path: &Path,
     offset: u64,
+    size: u64,
     mut take: impl FnMut(Record),
 ) -> Result<u64, LocalError> {
     let mut file = fs::File::open(path).map_err(failed("open", path))?;
-    let size = file.metadata().map_err(failed("look at", path))?.len();
     if size <= offset {
         return Ok(offset);
     }

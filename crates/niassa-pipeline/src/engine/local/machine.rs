@@ -43,14 +43,20 @@ fn stat_field(pid: u32, index: usize) -> Option<String> {
 
 /// Returns processes that carry this variable in their environment.
 pub(super) fn with_variable(name: &str, value: &str) -> Vec<u32> {
-    let wanted = format!("{name}={value}");
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &u32| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes())
-    })
-    .collect()
+    pids.filter(|pid: &u32| has_variable(*pid, name, value)).collect()
+}
+
+/// Tells whether a process carries this variable in its environment; a zombie carries none.
+pub(super) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment.split(|byte| *byte == 0).any(|one| one == format!("{name}={value}").as_bytes())
+}
+
+/// Returns the process group of a process: proc(5), field 5.
+pub(super) fn group_of(pid: u32) -> Option<u32> {
+    stat_field(pid, 2)?.parse().ok()
 }
 
 /// Sends a signal to a process; it may be gone.

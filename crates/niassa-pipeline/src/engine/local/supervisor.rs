@@ -25,7 +25,8 @@ use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::fs::{FlockOperation, flock, inotify};
 
-use super::journal::{Life, Record};
+use super::guardian::{GUARDIAN, see_children_end};
+use super::journal::{self, Life, Record};
 pub use super::machine::Capacity;
 use super::{LocalError, LocalHome, Order, Start, failed, inbox, machine};
 use adopt::Adopted;
@@ -88,18 +89,18 @@ pub fn run(
     clock: Arc<dyn Clock>,
 ) -> Result<(), LocalError> {
     let Some(lock) = take_lock(home)? else { return Ok(()) };
+    see_children_end().map_err(failed("listen to children in", home.path()))?;
+    let guardian = guardian_of(&options.environment);
     let (sender, events) = channel();
     let boot = machine::boot_id();
     let past = adopt::replay(home)?;
-    let journal = format!("journal-{:020}-{}.jsonl", clock.now().as_micros(), std::process::id());
+    let journal = next_journal(home, clock.now())?;
     let writer = Writer::create(home.path().join(journal), sender.clone())?;
-    let guardian =
-        rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().cast_unsigned());
     writer.append(&[Record::Life(Life {
         boot: boot.clone(),
         supervisor: std::process::id(),
-        guardian,
-        guardian_started: machine::start_ticks(guardian),
+        guardian: guardian.unwrap_or(0),
+        guardian_started: guardian.and_then(machine::start_ticks),
     })])?;
     watch_inbox(home, sender.clone())?;
     let environment = options.environment;
@@ -120,12 +121,31 @@ pub fn run(
     supervisor.supervise(&events, &lock)
 }
 
+/// Returns our guardian, if it is still our parent: whoever else is would never tell how steps end.
+fn guardian_of(environment: &[(OsString, OsString)]) -> Option<u32> {
+    let told = environment.iter().find(|(name, _)| name == GUARDIAN);
+    let told: u32 = told?.1.to_str()?.parse().ok()?;
+    let parent = rustix::process::getppid()?.as_raw_nonzero().get().cast_unsigned();
+    (told == parent).then_some(told)
+}
+
+/// Names the journal of this life: it sorts behind all others, whatever the clock does.
+fn next_journal(home: &LocalHome, now: Timestamp) -> Result<String, LocalError> {
+    let stamp = |path: &PathBuf| -> Option<i64> {
+        path.file_stem()?.to_str()?.strip_prefix("journal-")?.get(..20)?.parse().ok()
+    };
+    let newest = journal::files(home)?.iter().filter_map(stamp).max();
+    let stamp = newest.map_or(now.as_micros(), |newest| now.as_micros().max(newest + 1));
+    Ok(format!("journal-{stamp:020}-{}.jsonl", std::process::id()))
+}
+
 /// Takes the lock; nothing when another supervisor holds it.
 fn take_lock(home: &LocalHome) -> Result<Option<File>, LocalError> {
     let path = home.lock();
     let file = OpenOptions::new()
         .create(true)
         .truncate(false)
+        .read(true)
         .write(true)
         .open(&path)
         .map_err(failed("open", &path))?;
@@ -221,6 +241,8 @@ struct Supervisor {
     /// When something has to be done about an attempt.
     alarms: BTreeMap<Instant, Vec<(AttemptKey, Alarm)>>,
     in_use: HashMap<AttemptKey, Resources>,
+    /// Everything up to this number is durable.
+    durable: u64,
     recent: Duration,
     busy_at: Instant,
 }
@@ -259,6 +281,7 @@ impl Supervisor {
             taken: VecDeque::new(),
             alarms: BTreeMap::new(),
             in_use: HashMap::new(),
+            durable: 0,
             recent: SHORT_STEP,
             busy_at: Instant::now(),
         }
@@ -364,27 +387,49 @@ impl Supervisor {
                     }
                 }
                 Order::Close { key, outcome } => ends.push((key, outcome, None)),
-                Order::Stop { key } => self.stop(key, &mut ends),
+                Order::Stop { key } => self.stop(key, &mut ends)?,
             }
         }
-        let number = self.shop.writer.append(&records)?;
-        self.taken.push_back((number, path.to_owned()));
+        self.shop.writer.append(&records)?;
         for key in self.table.settle(&ordered, now) {
             ends.push((key, SKIPPED, None));
         }
-        self.close(ends, now)
+        self.close(ends, now)?;
+        // The file is needed until everything that follows from it is durable; that may be so now.
+        let number = self.shop.writer.append(&[])?;
+        self.taken.push_back((number, path.to_owned()));
+        if number <= self.durable { self.synced(self.durable) } else { Ok(()) }
     }
 
     /// Stops what runs; what was not granted is closed, and what waits for room never starts.
-    fn stop(&mut self, key: AttemptKey, ends: &mut Vec<(AttemptKey, Outcome, Option<String>)>) {
+    fn stop(
+        &mut self,
+        key: AttemptKey,
+        ends: &mut Vec<(AttemptKey, Outcome, Option<String>)>,
+    ) -> Result<(), LocalError> {
         match self.table.fate(&key) {
             Some(Fate::Granted) => {
+                if let Some(start) = self.take_unbegun(&key) {
+                    return self.end_unbegun(&start, CANCELLED, "it was stopped before it began");
+                }
                 self.shop.running.stop(&key, CANCELLED);
                 self.alarm(STOP_GRACE, key, Alarm::Kill);
             }
             Some(Fate::Ordered) | None => ends.push((key, CANCELLED, None)),
             Some(Fate::Succeeded | Fate::Over) => {}
         }
+        Ok(())
+    }
+
+    /// Takes out an attempt that was granted and waits for its sync, or for room.
+    fn take_unbegun(&mut self, key: &AttemptKey) -> Option<Start> {
+        if let Some(at) = self.startable.iter().position(|start| start.key == *key) {
+            return self.startable.remove(at);
+        }
+        self.granted.iter_mut().find_map(|(_, starts)| {
+            let at = starts.iter().position(|start| start.key == *key)?;
+            Some(starts.remove(at))
+        })
     }
 
     /// Closes attempts that were not granted, and with them whatever waits for them.
@@ -412,6 +457,7 @@ impl Supervisor {
 
     /// Everything up to this number is durable: grants may start, ends count.
     fn synced(&mut self, number: u64) -> Result<(), LocalError> {
+        self.durable = self.durable.max(number);
         while self.granted.front().is_some_and(|(granted, _)| *granted <= number) {
             if let Some((_, starts)) = self.granted.pop_front() {
                 self.startable.extend(starts);
@@ -449,6 +495,7 @@ impl Supervisor {
                 break;
             }
             self.occupy(&start);
+            self.shop.running.enter(&start.key);
             // Without listeners the workers are gone and so are we.
             let _ended = self.work.send(Work::Run(start));
         }

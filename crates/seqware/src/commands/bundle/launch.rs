@@ -16,7 +16,7 @@ use super::opened::BundleArgs;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::files::ValueArgs;
-use crate::follow::{Following, Heard, News, follow};
+use crate::follow::{Following, Heard, News, follow, interrupts};
 use crate::settings::MetadataMethod;
 use crate::ui::Format;
 use crate::work_loop::{Turn, WorkLoop};
@@ -103,11 +103,12 @@ async fn launch(
     }
     let launcher = Launcher::new(client.clone(), settings.clone(), pipeline::clock())?;
     let scheduled = schedule(args, client, launcher.holder(), context).await?;
+    let interrupt = interrupts()?;
     let mut work = WorkLoop::of_run(launcher, scheduled.swid, client, identity, settings)?;
     for problem in work.turn().await?.problems {
         context.ui.note(&problem);
     }
-    let following = Following { run: scheduled.swid, deadline: None, metadata };
+    let following = Following { run: scheduled.swid, deadline: None, metadata, interrupt };
     let wait = async || {
         work.wait().await?;
         Ok(heard(work.turn().await?))
@@ -122,11 +123,13 @@ async fn schedule(
     holder: &str,
     context: &mut Context,
 ) -> Result<ScheduledRun, Failure> {
-    let label = host::label(args.host, context.settings()?)?;
+    // Another program says this machine's name, while the bundle is packed and sent.
+    let label = host::Question::ask(args.host, context.settings()?)?;
     let (sources, overrides) = (args.values.sources()?, args.values.overrides()?);
     let archive = args.bundle.open()?.pack()?;
     let development = InstallQuery { development: Some(1) };
     let installed = client.install_bundle(Archive::File(archive.path()), &development).await?;
+    let label = label.answer()?;
     let request = ScheduleRun {
         workflow: installed.swid,
         parents: args.parent_accession,

@@ -63,7 +63,8 @@ async fn last(client: &Client) -> Result<Vec<Run>, Failure> {
 }
 
 async fn active(client: &Client) -> Result<Vec<Run>, Failure> {
-    let mut query = RunQuery { active: Some(1), mine: Some(1), limit: Some(PAGE_MOST), ..RunQuery::default() };
+    let mut query =
+        RunQuery { active: Some(1), mine: Some(1), limit: Some(PAGE_MOST), ..RunQuery::default() };
     let mut runs = Vec::new();
     loop {
         let page = client.runs(&query).await?;

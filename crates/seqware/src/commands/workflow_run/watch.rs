@@ -7,7 +7,7 @@ use niassa_model::resources::parse_seconds;
 use crate::commands::OneAccession;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::follow::{Following, Heard, News, follow};
+use crate::follow::{Following, Heard, News, follow, interrupts};
 use crate::settings::MetadataMethod;
 
 /// How long to wait between two looks.
@@ -37,6 +37,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         run: args.run.accession,
         deadline: args.timeout.map(|timeout| Instant::now() + timeout),
         metadata: MetadataMethod::Webservice,
+        interrupt: interrupts()?,
     };
     let wait = async || {
         tokio::time::sleep(BETWEEN).await;

@@ -50,8 +50,11 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
         // What was written and not synced before a kill becomes durable here.
         let file = OpenOptions::new().append(true).open(&path).map_err(failed("open", &path))?;
         file.sync_data().map_err(failed("sync", &path))?;
+        let size = file.metadata().map_err(failed("look at", &path))?.len();
+        journal::say_durable(&journal::open_durable(&path)?, size)
+            .map_err(failed("mark", &path))?;
         let mut life = None;
-        journal::each_record(&path, 0, |record| match record {
+        journal::each_record(&path, 0, size, |record| match record {
             Record::Life(own) => life = Some(own),
             record => {
                 let Some(key) = record.key().cloned() else { return };
@@ -119,7 +122,17 @@ impl Supervisor {
     }
 
     fn lose(&mut self, start: &Start, why: &str) -> Result<(), LocalError> {
-        let ended = lost(start, why, self.shop.clock.now());
+        self.end_unbegun(start, LOST, why)
+    }
+
+    /// Ends a granted attempt that does not run.
+    pub(super) fn end_unbegun(
+        &mut self,
+        start: &Start,
+        outcome: Outcome,
+        why: &str,
+    ) -> Result<(), LocalError> {
+        let ended = unseen(start, outcome, why, self.shop.clock.now());
         let number = self.shop.writer.exit(&start.attempt_dir, ended)?;
         self.over.push_back((number, start.key.clone(), Fate::Over));
         Ok(())
@@ -139,7 +152,11 @@ impl Supervisor {
             }
             let started = attempt.evidence.started().cloned();
             let (Some(life), Some(started)) = (attempt.life, started) else { continue };
-            self.shop.running.started(&started.key, started.pid);
+            self.shop.running.enter(&started.key);
+            // A stranger may have its number by now, and must not be signalled.
+            if is_process_of(&started.key, started.pid) {
+                self.shop.running.started(&started.key, started.pid);
+            }
             watched.push(Watched { start: attempt.start, life, started });
         }
         if watched.is_empty() {
@@ -155,10 +172,16 @@ impl Supervisor {
     }
 }
 
-fn lost(start: &Start, why: &str, now: Timestamp) -> Ended {
+const LOST: Outcome = Outcome::without_exit(StepStatus::Lost, StepReason::Lost);
+
+fn is_process_of(key: &AttemptKey, pid: u32) -> bool {
+    machine::has_variable(pid, "NIASSA_KEY", &key.to_string())
+}
+
+fn unseen(start: &Start, outcome: Outcome, why: &str, now: Timestamp) -> Ended {
     Ended {
         key: start.key.clone(),
-        outcome: Outcome::without_exit(StepStatus::Lost, StepReason::Lost),
+        outcome,
         started_at: None,
         ended_at: now,
         cpu_micros: None,
@@ -224,17 +247,22 @@ impl Watch {
     fn look(&self, attempt: &Watched) -> Result<Sight, LocalError> {
         let Watched { start, life, started } = attempt;
         // Before the file: a guardian that is gone now has written all it ever will.
-        let is_guarded = machine::is_running(life.guardian, life.guardian_started);
-        let exits = read(&exits_file(&self.home, &life.boot, life.guardian))?;
+        let is_guarded = life.guardian_started.is_some()
+            && machine::is_running(life.guardian, life.guardian_started);
+        let exits = exits_file(&self.home, &life.boot, life.guardian, life.guardian_started);
+        let exits = read(&exits)?;
         let inherited = exits.into_iter().find(|exit| exit.pid == started.pid);
-        if inherited.is_none() && (is_guarded || machine::is_running(started.pid, None)) {
+        if inherited.is_none() && (is_guarded || is_process_of(&start.key, started.pid)) {
             return Ok(Sight::Open);
         }
         process::end_strays(&start.key);
         if process::never_got_the_word(&start.attempt_dir, started.pid) {
             // One that was to be stopped before it began is not begun now.
             return Ok(match self.shop.running.leave(&start.key) {
-                Some(outcome) => Sight::Ended(self.unseen(start, outcome, "it was never begun")),
+                Some(outcome) => {
+                    let now = self.shop.clock.now();
+                    Sight::Ended(unseen(start, outcome, "it was never begun", now))
+                }
                 None => Sight::NeverBegun,
             });
         }
@@ -242,13 +270,8 @@ impl Watch {
             let (from, to) = (started.at, inherited.at);
             return Ok(Sight::Ended(self.shop.ended(start, from, to, inherited.end)));
         }
-        let lost = Outcome::without_exit(StepStatus::Lost, StepReason::Lost);
-        let outcome = self.shop.running.leave(&start.key).unwrap_or(lost);
+        let outcome = self.shop.running.leave(&start.key).unwrap_or(LOST);
         let why = "supervisor and guardian were killed together; nobody saw how the step ended";
-        Ok(Sight::Ended(self.unseen(start, outcome, why)))
-    }
-
-    fn unseen(&self, start: &Start, outcome: Outcome, why: &str) -> Ended {
-        Ended { outcome, ..lost(start, why, self.shop.clock.now()) }
+        Ok(Sight::Ended(unseen(start, outcome, why, self.shop.clock.now())))
     }
 }

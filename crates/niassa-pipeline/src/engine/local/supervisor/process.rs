@@ -8,8 +8,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use niassa_model::limits::STOP_GRACE;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::process::Signal;
@@ -59,8 +60,8 @@ impl Running {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that an attempt is about to run.
-    fn enter(&self, key: &AttemptKey) {
+    /// Notes that an attempt is about to run: from now on a stop reaches it.
+    pub(super) fn enter(&self, key: &AttemptKey) {
         self.lock().entry(key.clone()).or_insert(Process { pid: None, stopped: None });
     }
 
@@ -134,14 +135,20 @@ impl Shop {
         self.running.started(&start.key, pid);
         // A process that was stopped meanwhile does not listen any more; its end says so.
         let _unheard = child.stdin.take().map(|mut word| word.write_all(b"\n"));
-        let end = match wait_unreaped(pid) {
-            Ok(end) => end,
-            Err(error) => return Ok(self.never_started(start, &error)),
+        let ended = match wait_unreaped(pid) {
+            Ok(end) => self.ended(start, started_at, self.clock.now(), end),
+            Err(error) => self.not_seen(start, started_at, &error),
         };
-        let ended = self.ended(start, started_at, self.clock.now(), end);
         self.writer.note(&Record::Ran(ended.clone()))?;
+        if self.running.is_stopped(&start.key) {
+            give_grace(&start.key, pid);
+        }
         if let Err(error) = self.reap_group(&start.key, pid) {
             tracing::error!(pid, %error, "a process that has ended cannot be reaped");
+        }
+        if ended.outcome.status != StepStatus::Success {
+            // What left the group must not run beside the next attempt, or after a cancel.
+            end_strays(&start.key);
         }
         Ok(ended)
     }
@@ -165,6 +172,15 @@ impl Shop {
             cpu_micros: None,
             peak_memory_bytes: None,
             message: Some(format!("the command could not be started: {error}")),
+        }
+    }
+
+    fn not_seen(&self, start: &Start, started_at: Timestamp, error: &io::Error) -> Ended {
+        Ended {
+            outcome: Outcome::without_exit(StepStatus::Lost, StepReason::Lost),
+            started_at: Some(started_at),
+            message: Some(format!("the end of the command could not be seen: {error}")),
+            ..self.never_started(start, error)
         }
     }
 
@@ -284,8 +300,22 @@ impl Shop {
     }
 }
 
-/// Ends whatever runs for an attempt of an earlier supervisor. Its group's number may be somebody
-/// else's by now, so processes are known by their environment.
+/// Gives what is left of a stopped attempt its time to end by itself. Its group was asked; what
+/// has left the group is asked here.
+fn give_grace(key: &AttemptKey, group: u32) {
+    let name = key.to_string();
+    let left = || machine::with_variable("NIASSA_KEY", &name);
+    for pid in left().into_iter().filter(|pid| machine::group_of(*pid) != Some(group)) {
+        machine::signal(pid, Signal::TERM);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < STOP_GRACE && !left().is_empty() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Ends whatever runs for an attempt that is over. It may have left its group, and the group's number
+/// may be somebody else's by now, so processes are known by their environment.
 pub(super) fn end_strays(key: &AttemptKey) {
     for _ in 0..STRAYS_GONE_TRIES {
         let strays = machine::with_variable("NIASSA_KEY", &key.to_string());
@@ -300,9 +330,10 @@ pub(super) fn end_strays(key: &AttemptKey) {
     tracing::warn!(%key, "something of an attempt does not end");
 }
 
-/// Tells whether this process of an attempt ended without the word to run the command.
+/// Tells whether this process of an attempt ended without the word to run the command. Takes its
+/// mark away: a later process may have its number.
 pub(super) fn never_got_the_word(attempt_dir: &Path, pid: u32) -> bool {
-    attempt_dir.join(format!("not-started-{pid}")).exists()
+    std::fs::remove_file(attempt_dir.join(format!("not-started-{pid}"))).is_ok()
 }
 
 /// Waits until nothing of a group is left: a cancel is done only then.

@@ -9,10 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
-use super::super::journal::{Ended, Record, encode};
+use super::super::journal::{Ended, Record, encode, open_durable, say_durable};
 use super::super::{LocalError, failed};
 use super::Event;
+
+/// How long a note waits for a sync that something else needs. Until then nobody is told of it.
+const NOTES_WAIT: Duration = Duration::from_millis(20);
 
 /// The journal of this life.
 #[derive(Clone)]
@@ -28,6 +32,12 @@ struct Shared {
 
 struct State {
     file: File,
+    /// Bytes that were written.
+    bytes: u64,
+    /// Whether a write failed in between: then a line may be torn, and nothing is put behind it.
+    is_torn: bool,
+    /// Whether the thread that syncs sleeps until it is told, with everything synced.
+    is_asleep: bool,
     /// Records that have to be durable, counted.
     written: u64,
     exits: Vec<(PathBuf, Ended)>,
@@ -42,11 +52,22 @@ impl Writer {
             .open(&path)
             .map_err(failed("make", &path))?;
         let syncing = file.try_clone().map_err(failed("open", &path))?;
-        let state = Mutex::new(State { file, written: 0, exits: Vec::new() });
+        let durable = open_durable(&path)?;
+        if let Some(folder) = path.parent() {
+            File::open(folder).and_then(|f| f.sync_all()).map_err(failed("sync", folder))?;
+        }
+        let state = Mutex::new(State {
+            file,
+            bytes: 0,
+            is_torn: false,
+            is_asleep: false,
+            written: 0,
+            exits: Vec::new(),
+        });
         let shared = Arc::new(Shared { path, state, changed: Condvar::new() });
         let writer = Self { shared };
         let own = writer.clone();
-        thread::spawn(move || own.sync_always(&syncing, &events));
+        thread::spawn(move || own.sync_always(&syncing, &durable, &events));
         Ok(writer)
     }
 
@@ -58,9 +79,13 @@ impl Writer {
         Ok(state.written)
     }
 
-    /// Appends a record that is of use only as long as this boot lasts.
+    /// Appends a record that nobody has to wait for.
     pub(super) fn note(&self, record: &Record) -> Result<(), LocalError> {
-        self.write(std::slice::from_ref(record)).map(drop)
+        let mut state = self.write(std::slice::from_ref(record))?;
+        if std::mem::take(&mut state.is_asleep) {
+            self.shared.changed.notify_one();
+        }
+        Ok(())
     }
 
     /// Appends an exit; once it is durable, `exit.json` is written from it.
@@ -81,7 +106,15 @@ impl Writer {
             encode(record, &mut lines).map_err(failed("encode for", &self.shared.path))?;
         }
         let mut state = self.lock();
-        state.file.write_all(&lines).map_err(failed("write", &self.shared.path))?;
+        let written = match state.is_torn {
+            true => Err(io::Error::other("an earlier line could not be written")),
+            false => state.file.write_all(&lines),
+        };
+        if let Err(error) = written {
+            state.is_torn = true;
+            return Err(failed("write", &self.shared.path)(error));
+        }
+        state.bytes += lines.len() as u64;
         Ok(state)
     }
 
@@ -90,24 +123,42 @@ impl Writer {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until something has to be durable, or until a note has waited long enough.
+    fn wait_for_records(&self, synced: u64, synced_bytes: u64) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        while state.written == synced {
+            let changed = &self.shared.changed;
+            if state.bytes == synced_bytes {
+                state.is_asleep = true;
+                state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited = changed.wait_timeout(state, NOTES_WAIT);
+            let (still, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = still;
+            if timeout.timed_out() {
+                break;
+            }
+        }
+        state
+    }
+
     /// Syncs whenever something is unsynced. Ends when nobody listens, or when the disk fails: then
     /// nothing more is told as durable, and the supervisor ends.
-    fn sync_always(&self, file: &File, events: &Sender<Event>) {
-        let mut synced = 0;
+    fn sync_always(&self, file: &File, durable: &File, events: &Sender<Event>) {
+        let (mut synced, mut synced_bytes) = (0, 0);
         loop {
-            let mut state = self.lock();
-            while state.written == synced {
-                state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            let target = state.written;
+            let mut state = self.wait_for_records(synced, synced_bytes);
+            let (target, bytes) = (state.written, state.bytes);
             let exits = std::mem::take(&mut state.exits);
             drop(state);
-            if let Err(source) = file.sync_data() {
+            let synced_file = file.sync_data().and_then(|()| say_durable(durable, bytes));
+            if let Err(source) = synced_file {
                 let error = failed("sync", &self.shared.path)(source);
                 let _nobody_listens = events.send(Event::Broken(error));
                 return;
             }
-            synced = target;
+            (synced, synced_bytes) = (target, bytes);
             if events.send(Event::Synced(synced)).is_err() {
                 return;
             }

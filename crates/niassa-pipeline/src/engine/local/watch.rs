@@ -1,0 +1,128 @@
+//! Waiting until the supervisor has more to tell.
+//!
+//! The kernel's notice costs nothing while somebody waits, but closing it takes the kernel longer
+//! than a quick run takes altogether. So the first moments are spent looking at the journals' sizes;
+//! only who waits longer asks for notice, once, and keeps it.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
+
+use super::journal::Offsets;
+use super::{LocalError, LocalHome, failed};
+
+/// How long, all waits together, sizes are looked at.
+const LOOK_FOR: Duration = Duration::from_millis(150);
+
+/// How often they are looked at then.
+const LOOK_EVERY: Duration = Duration::from_micros(500);
+
+/// Somebody who waits for news of one engine.
+#[derive(Debug, Default)]
+pub struct Watch {
+    looked: Duration,
+    notify: Option<OwnedFd>,
+}
+
+impl Watch {
+    /// Waits until a journal has more than the offsets say, at most so long.
+    pub fn wait(
+        &mut self,
+        home: &LocalHome,
+        offsets: &Offsets,
+        timeout: Duration,
+    ) -> Result<(), LocalError> {
+        let deadline = Instant::now() + timeout;
+        while !offsets.are_behind(home)? {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            if self.looked < LOOK_FOR {
+                thread::sleep(LOOK_EVERY);
+                self.looked += LOOK_EVERY;
+            } else {
+                self.wait_for_notice(home, left)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the first notice, which may be about what was read already.
+    fn wait_for_notice(&mut self, home: &LocalHome, timeout: Duration) -> Result<(), LocalError> {
+        let Some(notify) = &self.notify else {
+            // What comes before the notice is asked for raises none: the caller looks once more.
+            self.notify = Some(ask_for_notice(home)?);
+            return Ok(());
+        };
+        let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        let mut descriptors = [PollFd::from_borrowed_fd(notify.as_fd(), PollFlags::IN)];
+        match poll(&mut descriptors, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(failed("watch", home.path())(error.into())),
+        }
+        forget(notify);
+        Ok(())
+    }
+}
+
+fn ask_for_notice(home: &LocalHome) -> Result<OwnedFd, LocalError> {
+    let watch = |error: rustix::io::Errno| failed("watch", home.path())(error.into());
+    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
+    let notify = inotify::init(flags).map_err(watch)?;
+    let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE;
+    inotify::add_watch(&notify, home.path(), events).map_err(watch)?;
+    Ok(notify)
+}
+
+/// Takes up the notices that were given, so that the next wait waits.
+fn forget(notify: &OwnedFd) {
+    let mut buffer = [0; 4_096];
+    // Where nothing is left or readable, the caller looks at the sizes.
+    while matches!(rustix::io::read(notify, &mut buffer), Ok(1..)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::local::journal;
+
+    fn home() -> (tempfile::TempDir, LocalHome) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = LocalHome::open(folder.path()).unwrap();
+        (folder, home)
+    }
+
+    #[test]
+    fn a_wait_ends_when_there_is_news_and_when_the_time_is_over() {
+        let (_folder, home) = home();
+        let journal = home.path().join("journal-1.jsonl");
+        let mut watch = Watch::default();
+        for round in 0..4_u8 {
+            // From the second round on, notice is asked for.
+            if round > 0 {
+                watch.looked = LOOK_FOR;
+            }
+            let read = Offsets::at_the_end(&home).unwrap();
+            let begun = Instant::now();
+            watch.wait(&home, &read, Duration::from_millis(40)).unwrap();
+            assert!(begun.elapsed() >= Duration::from_millis(40), "nothing had happened");
+            let (path, content) = (journal.clone(), vec![b'x'; usize::from(round) + 1]);
+            let writer = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                fs::write(&path, &content).unwrap();
+                let said = journal::open_durable(&path).unwrap();
+                journal::say_durable(&said, content.len() as u64).unwrap();
+            });
+            watch.wait(&home, &read, Duration::from_secs(30)).unwrap();
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            writer.join().unwrap();
+            assert!(read.are_behind(&home).unwrap());
+        }
+    }
+}
