@@ -7,12 +7,14 @@
 
 mod adopt;
 mod process;
+mod room;
+mod setup;
 mod table;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,25 +22,24 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use niassa_model::limits::{STOP_GRACE, SUPERVISOR_IDLE};
-use niassa_model::resources::{Resources, format_memory};
+use niassa_model::resources::Resources;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
-use rustix::fs::{FlockOperation, flock, inotify};
+use rustix::fs::{FlockOperation, flock};
 
-use super::guardian::{GUARDIAN, see_children_end};
-use super::journal::{self, Life, Record};
+use super::guardian::see_children_end;
+use super::journal::{Life, Record};
 pub use super::machine::Capacity;
 use super::{LocalError, LocalHome, Order, Start, failed, inbox, machine};
 use adopt::Adopted;
 use process::{Running, Shop};
+use room::Alarm;
+use setup::{guardian_of, next_journal, take_lock, watch_inbox};
 use table::{Fate, Table};
 use writer::Writer;
 
 /// How often the inbox is looked at when no event says so.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How long the lock is tried for: a client that only looks holds it for a moment.
-const LOCK_TRIES: u32 = 15;
 
 /// Attempts granted at once while steps are short, in one sync.
 const SHORT_BATCH: usize = 256;
@@ -121,63 +122,6 @@ pub fn run(
     supervisor.supervise(&events, &lock)
 }
 
-/// Returns our guardian, if it is still our parent: whoever else is would never tell how steps end.
-fn guardian_of(environment: &[(OsString, OsString)]) -> Option<u32> {
-    let told = environment.iter().find(|(name, _)| name == GUARDIAN);
-    let told: u32 = told?.1.to_str()?.parse().ok()?;
-    let parent = rustix::process::getppid()?.as_raw_nonzero().get().cast_unsigned();
-    (told == parent).then_some(told)
-}
-
-/// Names the journal of this life: it sorts behind all others, whatever the clock does.
-fn next_journal(home: &LocalHome, now: Timestamp) -> Result<String, LocalError> {
-    let stamp = |path: &PathBuf| -> Option<i64> {
-        path.file_stem()?.to_str()?.strip_prefix("journal-")?.get(..20)?.parse().ok()
-    };
-    let newest = journal::files(home)?.iter().filter_map(stamp).max();
-    let stamp = newest.map_or(now.as_micros(), |newest| now.as_micros().max(newest + 1));
-    Ok(format!("journal-{stamp:020}-{}.jsonl", std::process::id()))
-}
-
-/// Takes the lock; nothing when another supervisor holds it.
-fn take_lock(home: &LocalHome) -> Result<Option<File>, LocalError> {
-    let path = home.lock();
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(failed("open", &path))?;
-    for _ in 0..LOCK_TRIES {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Some(file)),
-            Err(rustix::io::Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(10)),
-            Err(error) => return Err(failed("lock", &path)(error.into())),
-        }
-    }
-    Ok(None)
-}
-
-/// Starts the thread that tells when something is put into the inbox.
-fn watch_inbox(home: &LocalHome, events: Sender<Event>) -> Result<(), LocalError> {
-    let inbox = home.inbox();
-    let watch = |error: rustix::io::Errno| failed("watch", &inbox)(error.into());
-    let notify = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(watch)?;
-    inotify::add_watch(&notify, &inbox, inotify::WatchFlags::MOVED_TO).map_err(watch)?;
-    thread::spawn(move || {
-        let mut buffer = [std::mem::MaybeUninit::uninit(); 4_096];
-        let mut reader = inotify::Reader::new(notify, &mut buffer);
-        // Where events cannot be read any more, the tick looks into the inbox.
-        while reader.next().is_ok() {
-            if events.send(Event::Inbox).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
-}
-
 /// What a worker is asked to do.
 enum Work {
     /// Run an attempt.
@@ -245,15 +189,6 @@ struct Supervisor {
     durable: u64,
     recent: Duration,
     busy_at: Instant,
-}
-
-/// What is done when an attempt's time has come.
-#[derive(Debug, Clone, Copy)]
-enum Alarm {
-    /// It ran as long as it may.
-    TimeLimit,
-    /// It was asked to end and did not.
-    Kill,
 }
 
 const CANCELLED: Outcome = Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy);
@@ -524,71 +459,6 @@ impl Supervisor {
         let number = self.shop.writer.append(&records)?;
         self.granted.push_back((number, starts));
         Ok(())
-    }
-
-    fn could_ever_fit(&self, resources: Resources) -> bool {
-        resources.threads <= self.capacity.threads
-            && resources.memory_bytes.unwrap_or(0) <= self.capacity.memory_bytes
-    }
-
-    fn too_large(&self, resources: Resources) -> String {
-        let memory = resources.memory_bytes.unwrap_or(0);
-        if resources.threads > self.capacity.threads {
-            let (asked, here) = (resources.threads, self.capacity.threads);
-            return format!("the step asks for {asked} threads, this machine has {here}");
-        }
-        let (asked, here) = (format_memory(memory), format_memory(self.capacity.memory_bytes));
-        format!("the step asks for {asked} of memory, this machine gives {here}")
-    }
-
-    fn fits(&self, resources: Resources) -> bool {
-        resources.threads <= self.free.threads
-            && resources.memory_bytes.unwrap_or(0) <= self.free.memory_bytes
-    }
-
-    fn occupy(&mut self, start: &Start) {
-        let Resources { threads, memory_bytes, seconds } = start.resources;
-        self.free.threads = self.free.threads.saturating_sub(threads);
-        self.free.memory_bytes = self.free.memory_bytes.saturating_sub(memory_bytes.unwrap_or(0));
-        self.in_use.insert(start.key.clone(), start.resources);
-        if let Some(seconds) = seconds {
-            self.alarm(Duration::from_secs(seconds), start.key.clone(), Alarm::TimeLimit);
-        }
-    }
-
-    fn release(&mut self, key: &AttemptKey) {
-        let Some(Resources { threads, memory_bytes, .. }) = self.in_use.remove(key) else { return };
-        // Adopted attempts may have taken more than there was.
-        self.free.threads = (self.free.threads + threads).min(self.capacity.threads);
-        self.free.memory_bytes = self
-            .free
-            .memory_bytes
-            .saturating_add(memory_bytes.unwrap_or(0))
-            .min(self.capacity.memory_bytes);
-    }
-
-    fn alarm(&mut self, after: Duration, key: AttemptKey, alarm: Alarm) {
-        let at = Instant::now() + after;
-        self.alarms.entry(at).or_default().push((key, alarm));
-    }
-
-    fn raise_alarms(&mut self) {
-        let now = Instant::now();
-        while self.alarms.first_key_value().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, due)) = self.alarms.pop_first() else { break };
-            for (key, alarm) in due {
-                match alarm {
-                    Alarm::TimeLimit if self.in_use.contains_key(&key) => {
-                        let outcome =
-                            Outcome::without_exit(StepStatus::Failed, StepReason::TimeLimit);
-                        self.shop.running.stop(&key, outcome);
-                        self.alarm(STOP_GRACE, key, Alarm::Kill);
-                    }
-                    Alarm::TimeLimit => {}
-                    Alarm::Kill => self.shop.running.kill(&key),
-                }
-            }
-        }
     }
 
     /// How long nothing has to be done, if no event comes.
