@@ -19,6 +19,7 @@ use crate::desires::answer_all;
 use crate::error::Result;
 use crate::pool::{commit, now_in, retrying};
 use crate::run_state::{self, RunState, StoredPlace, assess};
+use crate::runs::Whose;
 use crate::{Access, MetaDb};
 
 /// One thing done to one run under a claim.
@@ -167,7 +168,9 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = actions.iter().map(|action| action.held.swid);
-        let mut runs = run_state::load(&mut transaction, dialect, access, named, OPERATION).await?;
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, Whose::Own, named, OPERATION)
+                .await?;
         runs.retain(|run| run_state::is_of(run, access, hosts));
         let mut recorded = record(access, holder, &mut runs, actions, now);
         let swids = steps::write(&mut transaction, now, &runs, &recorded.steps, OPERATION).await?;
@@ -210,6 +213,7 @@ fn record<'action>(
     for action in actions {
         let run = by_swid.get_mut(&action.held.swid);
         let run = run.filter(|run| is_held(run, holder, action.held) && run.status.is_active());
+        let run = run.filter(|run| fits_plan(run, &action.done));
         let Some(run) = run else {
             recorded.answers.push(ActionAnswer { word: Word::Stale, accessions: Vec::new() });
             continue;
@@ -286,6 +290,20 @@ impl<'action> Recorded<'action> {
             None => RunEvent::Failed,
         };
         run.happened(event, &access.email, Some(evidence));
+    }
+}
+
+/// Steps beyond the recorded plan are not steps of this run.
+fn fits_plan(run: &RunState, done: &Done) -> bool {
+    match done {
+        Done::Steps(steps) => steps.iter().all(|step| i64::from(step.index.0) < run.steps.total),
+        Done::Placed { .. }
+        | Done::Planned { .. }
+        | Done::Launched(_)
+        | Done::Attempts { .. }
+        | Done::Verdicts(_)
+        | Done::CouldNotPlan { .. }
+        | Done::Note(_) => true,
     }
 }
 

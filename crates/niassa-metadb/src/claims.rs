@@ -18,8 +18,9 @@ use niassa_model::run::{RunEvent, RunStatus, RunTag};
 use niassa_model::time::Timestamp;
 
 use crate::error::Result;
-use crate::pool::{Writing, commit, now_in, retrying};
+use crate::pool::{commit, now_in, retrying};
 use crate::run_state::{self, RunState};
+use crate::runs::Whose;
 use crate::{Access, MetaDb};
 
 /// Asks for runs to work on.
@@ -151,13 +152,19 @@ impl MetaDb {
     ) -> Result<Claimed> {
         const OPERATION: &str = "claim runs";
         let dialect = self.dialect();
+        // What only has to be known, and what rarely has to be done, does not hold up other writers.
+        let now = self.now().await?.as_micros();
+        let search = candidates::Search { access, hosts, request, now };
+        self.cancel_abandoned(&search, OPERATION).await?;
+        self.note_other_engines(&search, OPERATION).await?;
+        let waiting = search.waiting(self, OPERATION).await?;
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
-        let search = candidates::Search { access, hosts, request, now };
-        self.cancel_abandoned(&mut transaction, &search, OPERATION).await?;
-        let waiting = search.waiting(&mut transaction, OPERATION).await?;
+        let search = candidates::Search { now, ..search };
         let found = search.claimable(&mut transaction, dialect, OPERATION).await?;
-        let mut runs = run_state::load(&mut transaction, dialect, access, found, OPERATION).await?;
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, Whose::Own, found, OPERATION)
+                .await?;
         for run in &mut runs {
             take(run, request, now, &access.email);
         }
@@ -171,52 +178,88 @@ impl MetaDb {
     /// holds now: without a record there was no permission, so nothing of them can run.
     async fn cancel_abandoned(
         &self,
-        transaction: &mut Writing,
         search: &candidates::Search<'_>,
         operation: &'static str,
     ) -> Result<()> {
-        let abandoned = search.abandoned_cancels(transaction, operation).await?;
-        if abandoned.is_empty() {
+        let abandoned = search.abandoned_cancels(self, operation).await?;
+        let end = |run: &mut RunState, now: i64| {
+            if is_abandoned_cancel(run, now) {
+                confirm_cancel(run, &search.access.email);
+            }
+        };
+        self.change_found(search, abandoned, end, operation).await
+    }
+
+    /// Tells people, once, about runs that demand an engine which this launcher does not serve.
+    async fn note_other_engines(
+        &self,
+        search: &candidates::Search<'_>,
+        operation: &'static str,
+    ) -> Result<()> {
+        let demanding = search.demanding_another_engine(self, operation).await?;
+        let note = search.engine_note();
+        let tell = |run: &mut RunState, _now: i64| {
+            if run.note.is_none() {
+                run.noted(&note, &search.access.email);
+            }
+        };
+        self.change_found(search, demanding, tell, operation).await
+    }
+
+    async fn change_found(
+        &self,
+        search: &candidates::Search<'_>,
+        found: Vec<Accession>,
+        change: impl Fn(&mut RunState, i64),
+        operation: &'static str,
+    ) -> Result<()> {
+        if found.is_empty() {
             return Ok(());
         }
-        let dialect = self.dialect();
+        let (dialect, access) = (self.dialect(), search.access);
+        let mut transaction = self.begin(operation).await?;
+        let now = now_in(&mut transaction, operation).await?;
         let mut runs =
-            run_state::load(transaction, dialect, search.access, abandoned, operation).await?;
-        runs.retain(|run| is_abandoned_cancel(run, search.now));
+            run_state::load(&mut transaction, dialect, access, Whose::Own, found, operation)
+                .await?;
         for run in &mut runs {
-            confirm_cancel(run, &search.access.email);
+            change(run, now);
         }
-        run_state::store(transaction, dialect, search.now, &runs, operation).await
+        run_state::store(&mut transaction, dialect, now, &runs, operation).await?;
+        commit(transaction, operation).await
     }
 
     /// Makes claims last longer. Answers in the order asked.
     pub async fn renew_claims(
         &self,
         access: &Access,
+        hosts: &LaunchHosts,
         holder: &str,
         held: &[Held],
         lease: Duration,
     ) -> Result<Vec<ClaimState>> {
         const OPERATION: &str = "renew claims";
         let renew = |run: &mut RunState, now: i64| run.claim.until = now + micros(lease);
-        retrying(|| self.change_claims(access, holder, held, renew, OPERATION)).await
+        retrying(|| self.change_claims(access, hosts, holder, held, renew, OPERATION)).await
     }
 
     /// Gives claims back. Answers in the order asked.
     pub async fn release_claims(
         &self,
         access: &Access,
+        hosts: &LaunchHosts,
         holder: &str,
         held: &[Held],
     ) -> Result<Vec<ClaimState>> {
         const OPERATION: &str = "release claims";
         let release = |run: &mut RunState, now: i64| give_back(run, now, &access.email);
-        retrying(|| self.change_claims(access, holder, held, release, OPERATION)).await
+        retrying(|| self.change_claims(access, hosts, holder, held, release, OPERATION)).await
     }
 
     async fn change_claims(
         &self,
         access: &Access,
+        hosts: &LaunchHosts,
         holder: &str,
         held: &[Held],
         change: impl Fn(&mut RunState, i64),
@@ -226,8 +269,13 @@ impl MetaDb {
         let mut transaction = self.begin(operation).await?;
         let now = now_in(&mut transaction, operation).await?;
         let named = held.iter().map(|held| held.swid);
-        let mut runs = run_state::load(&mut transaction, dialect, access, named, operation).await?;
-        runs.retain(|run| held.iter().any(|held| is_held(run, holder, *held)));
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, Whose::Own, named, operation)
+                .await?;
+        runs.retain(|run| {
+            run_state::is_of(run, access, hosts)
+                && held.iter().any(|held| is_held(run, holder, *held))
+        });
         for run in &mut runs {
             change(run, now);
         }

@@ -8,6 +8,7 @@ use crate::claims::{confirm_cancel, is_abandoned_cancel};
 use crate::error::{During, Result};
 use crate::pool::{Writing, commit, now_in, retrying};
 use crate::run_state::{self, Rights, RunState, assess};
+use crate::runs::Whose;
 use crate::{Access, MetaDb, bulk};
 
 /// What became of a wish about one run.
@@ -64,8 +65,15 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = named.to_vec();
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, named.clone(), OPERATION).await?;
+        let mut runs = run_state::load(
+            &mut transaction,
+            dialect,
+            access,
+            Whose::Visible,
+            named.clone(),
+            OPERATION,
+        )
+        .await?;
         let mut refused = Refused::default();
         runs.retain_mut(|run| {
             let taken = cancel(run, access, now);
@@ -102,7 +110,9 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let swids = named.to_vec();
-        let mut runs = run_state::load(&mut transaction, dialect, access, swids, OPERATION).await?;
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, Whose::Visible, swids, OPERATION)
+                .await?;
         let known = known_retries(&mut transaction, id, named, OPERATION).await?;
         let mut refused = Refused::default();
         let asked_before = |run: &RunState| known.contains(&run.swid);

@@ -20,6 +20,7 @@ use niassa_model::time::Timestamp;
 use crate::error::Result;
 use crate::pool::{commit, now_in, retrying};
 use crate::run_state::{self, RunState, assess};
+use crate::runs::Whose;
 use crate::{Access, MetaDb};
 use known::{Known, KnownAttempt};
 
@@ -143,7 +144,9 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = facts.iter().map(|fact| fact.run);
-        let mut runs = run_state::load(&mut transaction, dialect, access, named, OPERATION).await?;
+        let mut runs =
+            run_state::load(&mut transaction, dialect, access, Whose::Own, named, OPERATION)
+                .await?;
         runs.retain(|run| run_state::is_of(run, access, hosts));
         let mut known = known::load(&mut transaction, facts, OPERATION).await?;
         let mut taken = take(access, &mut runs, &mut known, facts);

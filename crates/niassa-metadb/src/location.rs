@@ -92,8 +92,28 @@ fn read_password(file: &Path) -> Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// Where the password stands in a URL: between the first `:` of the user part and the last `@`.
+/// Where a password stands in a URL: in its query, or in front of the host.
 fn password_range(url: &str) -> Option<std::ops::Range<usize>> {
+    password_in_query(url).or_else(|| password_of_user(url))
+}
+
+/// Where `password=` or `sslpassword=` has its value.
+fn password_in_query(url: &str) -> Option<std::ops::Range<usize>> {
+    let mut start = url.find('?')? + 1;
+    for parameter in url[start..].split('&') {
+        if let Some((name, value)) = parameter.split_once('=')
+            && name.to_lowercase().ends_with("password")
+        {
+            let begin = start + name.len() + 1;
+            return Some(begin..begin + value.len());
+        }
+        start += parameter.len() + 1;
+    }
+    None
+}
+
+/// Where the password stands between the first `:` of the user part and the last `@`.
+fn password_of_user(url: &str) -> Option<std::ops::Range<usize>> {
     let start = url.find("://")? + 3;
     let authority_end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
     let at = start + url[start..authority_end].rfind('@')?;
@@ -144,6 +164,9 @@ mod tests {
         assert!(location.holds_password());
         assert_eq!(location.to_string(), "postgresql://bob:***@db.lab.net/niassa?x=1");
         assert!(!Location::parse("postgresql://bob@db/niassa").unwrap().holds_password());
+        let location = Location::parse("postgresql://db/n?user=bob&Password=s3&x=1").unwrap();
+        assert!(location.holds_password());
+        assert_eq!(location.to_string(), "postgresql://db/n?user=bob&Password=***&x=1");
     }
 
     #[test]

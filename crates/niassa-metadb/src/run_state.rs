@@ -18,6 +18,7 @@ use crate::dialect::Dialect;
 use crate::error::{During, Result};
 use crate::events::{self, NewEntry};
 use crate::pool::Writing;
+use crate::runs::Whose;
 use crate::{Access, bulk};
 
 pub(crate) use assess::assess;
@@ -172,7 +173,7 @@ sql! {
             r.steps_failed, r.steps_skipped, r.steps_cancelled, r.steps_lost, r.needs_action, \
             r.seen_at \
         from run r join object o on o.swid = r.swid \
-        where ", visible!(), " and r.swid in \
+        where ", visible!(), " and (cast($4 as bigint) = 0 or r.owner = $2) and r.swid in \
             (select cast(value ->> 0 as bigint) from json_each($3)) \
         order by r.swid");
     /// Writes runs back, where the status is what it was when they were loaded. `$1`: time;
@@ -202,22 +203,37 @@ sql! {
         where run.swid = cast(j.value ->> 0 as bigint) and run.status = j.value ->> 1";
 }
 
-/// Keeps other writers away from runs until the transaction ends. SQLite has one writer anyway.
-const LOCK_ON_POSTGRES: &str = "select swid from run where swid in \
-    (select cast(value ->> 0 as bigint) from json_each($1)) order by swid for update";
+/// Keeps other writers away from runs until the transaction ends: from those that `LOAD` loads, and
+/// from no others. SQLite has one writer anyway.
+const LOCK_ON_POSTGRES: &str = concat!(
+    "select r.swid from run r join object o on o.swid = r.swid where ",
+    visible!(),
+    " and (cast($4 as bigint) = 0 or r.owner = $2) \
+      and r.swid in (select cast(value ->> 0 as bigint) from json_each($3)) \
+      order by r.swid for update of r"
+);
 
-/// Loads runs that the caller may see, locked until the transaction ends, ordered by accession.
+/// Loads runs of the caller, or all that it may see, locked until the transaction ends, ordered by
+/// accession.
 pub(crate) async fn load(
     transaction: &mut Writing,
     dialect: Dialect,
     access: &Access,
+    whose: Whose,
     runs: impl IntoIterator<Item = Accession>,
     operation: &'static str,
 ) -> Result<Vec<RunState>> {
     let runs = bulk::numbers(runs);
+    let own = match whose {
+        Whose::Own => 1_i64,
+        Whose::Visible => 0,
+    };
     if dialect == Dialect::Postgres {
         sqlx::query(LOCK_ON_POSTGRES)
+            .bind(access.everything())
+            .bind(access.account.0)
             .bind(&runs)
+            .bind(own)
             .execute(&mut **transaction)
             .await
             .during(operation)?;
@@ -226,6 +242,7 @@ pub(crate) async fn load(
         .bind(access.everything())
         .bind(access.account.0)
         .bind(&runs)
+        .bind(own)
         .fetch_all(&mut **transaction)
         .await
         .during(operation)?;

@@ -41,6 +41,7 @@ create table object_study (
     study bigint not null references object (swid),  -- a study above it
     primary key (object, study)
 );
+create index object_study_study on object_study (study, object);
 
 -- Studies: the root of metadata and the unit of sharing.
 create table study (
@@ -61,6 +62,7 @@ create table study_reader (
     granted_at bigint not null,                  -- when
     primary key (study, account)
 );
+create index study_reader_account on study_reader (account, study);
 
 -- Experiments within studies.
 create table experiment (
@@ -146,11 +148,15 @@ create table run (
     seen_at bigint                               -- when anything was last heard of it
 );
 
--- Launchers look for runs by status and label; lists and propagators by owner.
-create index run_waiting on run (status, host, swid);
+-- Launchers look for waiting runs of their account and label, the healthy ones first; propagators for those of their place and for those
+-- in need; people for their own, by status, and by workflow.
+create index run_offered on run (owner, host, claims_without_record, swid) where status in ('submitted', 'submitted_retry');
+create index run_in_need on run (owner, claims_without_record, swid) where needs_action = 1;
 create index run_owner on run (owner, swid);
+create index run_owner_status on run (owner, status, swid);
+create index run_owner_place on run (owner, place_key, status, swid);
+create index run_status on run (status, swid);
 create index run_workflow on run (workflow, swid);
-create index run_place on run (place_key, status);
 
 -- The values of a run, apart from the row that lists read.
 create table run_values (

@@ -68,12 +68,34 @@ on_both! {
         assert_eq!(site.launch("b", &run).await, [Word::Stale; 4], "an old epoch is not enough");
         assert_eq!(site.status(run.swid).await, RunStatus::Submitted);
         let held = [Held { swid: run.swid, epoch: again.epoch }];
-        let renewed = site.metadb.renew_claims(&site.bob, "a", &held, Duration::from_secs(9)).await;
+        let renewed = site.metadb.renew_claims(&site.bob, &LaunchHosts::Any, "a", &held, Duration::from_secs(9)).await;
         assert_eq!(renewed.unwrap(), [ClaimState::Stale]);
-        let renewed = site.metadb.renew_claims(&site.bob, "b", &held, Duration::from_secs(9)).await;
+        let renewed = site.metadb.renew_claims(&site.bob, &LaunchHosts::Any, "b", &held, Duration::from_secs(9)).await;
         assert_eq!(renewed.unwrap(), [ClaimState::Held]);
         site.release("b", &again).await;
         assert_eq!(site.launch("b", &again).await, [Word::Stale; 4], "it was given back");
+    }
+
+    /// A token for other labels renews and gives back nothing.
+    fn a_claim_is_for_the_labels_of_its_token(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let run = site.claim_one("a", "here").await;
+        let held = [Held { swid: run.swid, epoch: run.epoch }];
+        let hosts = LaunchHosts::Only(vec!["elsewhere".parse().unwrap()]);
+        let released = site.metadb.release_claims(&site.bob, &hosts, "a", &held).await;
+        assert_eq!(released.unwrap(), [ClaimState::Stale]);
+        assert_eq!(site.launch("a", &run).await, [Word::Go; 4], "it is held as before");
+    }
+
+    /// Steps that the recorded plan has not are not recorded, and break no list.
+    fn steps_beyond_the_plan_are_refused(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let run = site.claim_one("a", "here").await;
+        let steps = launched(&niassa_model::plan::RetryPolicy::NEVER).remove(2);
+        assert_eq!(site.act("a", &run, vec![steps]).await, [Word::Stale]);
+        assert_eq!(site.launch("a", &run).await, [Word::Go; 4]);
     }
 
     /// Runs that cannot be launched now do not stand in the way of those behind them.

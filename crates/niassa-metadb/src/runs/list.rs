@@ -6,6 +6,7 @@ use niassa_model::accession::Accession;
 use niassa_model::run::RunStatus;
 
 use super::row::{self, Run};
+use crate::access::Sees;
 use crate::error::{During, Result};
 use crate::{Access, MetaDb, bulk};
 
@@ -42,10 +43,24 @@ pub enum Whose {
     Own,
 }
 
-/// The text of a list. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place;
-/// `$8`: accessions; `$9`: from; `$10`: to; `$11`: before; `$12`: rows; `$13`: 1 for own ones only.
+/// Conditions on a run `r`. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place; `$9`: from;
+/// `$10`: to; `$11`: before.
+macro_rules! filters {
+    () => {
+        " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3))) \
+          and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4))) \
+          and (cast($5 as bigint) is null or r.workflow = $5) \
+          and (cast($6 as text) is null or r.host = $6) \
+          and (cast($7 as text) is null or r.place_key = $7) \
+          and (cast($9 as bigint) is null or r.created_at >= $9) \
+          and (cast($10 as bigint) is null or r.created_at < $10) and r.swid < $11 "
+    };
+}
+
+/// The text of a list: `$which` runs of those that may be seen. `$3`: labels; `$8`: accessions;
+/// `$12`: rows; `$13`: 1 for own ones only.
 macro_rules! list {
-    ($statuses:literal, $accessions:literal, $order:literal) => {
+    ($which:expr, $order:literal) => {
         concat!(
             "select ",
             run_columns!(),
@@ -53,14 +68,11 @@ macro_rules! list {
             run_tables!(),
             " where ",
             visible_run!(),
-            $statuses,
-            " and (cast($5 as bigint) is null or r.workflow = $5) \
-              and (cast($6 as text) is null or r.host = $6) \
-              and (cast($7 as text) is null or r.place_key = $7) ",
-            $accessions,
-            " and (cast($9 as bigint) is null or r.created_at >= $9) \
-              and (cast($10 as bigint) is null or r.created_at < $10) \
-              and r.swid < $11 and (cast($13 as bigint) = 0 or r.owner = $2) \
+            " and ",
+            $which,
+            " and (cast($8 as text) is null \
+                or r.swid in (select cast(value ->> 0 as bigint) from json_each($8))) \
+              and (cast($13 as bigint) = 0 or r.owner = $2) \
               order by ",
             $order,
             " desc limit $12"
@@ -69,29 +81,42 @@ macro_rules! list {
 }
 
 sql! {
-    /// Runs, looked through from the newest on.
-    NEWEST = list!(
-        " and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4)))",
-        " and (cast($8 as text) is null \
-            or r.swid in (select cast(value ->> 0 as bigint) from json_each($8)))",
+    /// Runs, looked through from the newest on: for who sees everything.
+    NEWEST = list!(concat!("1 = 1", filters!()), "r.swid");
+    /// The newest runs of two kinds, each found by an index of its own: the caller's, and those of
+    /// studies that it may read.
+    NEWEST_VISIBLE = list!(
+        concat!(
+            "r.swid in (select m.swid from (select r.swid from run r where r.owner = $2 ",
+            filters!(),
+            " order by r.swid desc limit $12) m union all \
+              select s.swid from (select r.swid from run r where r.swid in \
+                (select os.object from object_study os where os.study in \
+                    (select sr.study from study_reader sr where sr.account = $2)) ",
+            filters!(),
+            " order by r.swid desc limit $12) s)"
+        ),
         "r.swid");
     /// The caller's own runs, looked through from the newest on.
-    NEWEST_OWN = list!(
-        " and r.owner = $2 \
-          and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4)))",
-        " and (cast($8 as text) is null \
-            or r.swid in (select cast(value ->> 0 as bigint) from json_each($8)))",
-        "r.swid");
+    NEWEST_OWN = list!(concat!("r.owner = $2", filters!()), "r.swid");
+    /// The caller's own runs at a place.
+    OWN_AT_PLACE = list!(
+        concat!(
+            "r.owner = $2 and r.place_key = $7 \
+                and r.status in (select value ->> 0 from json_each($4))",
+            filters!()
+        ),
+        "(r.swid + 0)");
     /// Runs with few statuses, found by them: the sum keeps the database from going through all.
     WITH_STATUS = list!(
-        " and r.status in (select value ->> 0 from json_each($4))",
-        " and (cast($8 as text) is null \
-            or r.swid in (select cast(value ->> 0 as bigint) from json_each($8)))",
+        concat!("r.status in (select value ->> 0 from json_each($4))", filters!()),
         "(r.swid + 0)");
     /// Runs that are named.
     NAMED = list!(
-        " and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4)))",
-        " and r.swid in (select cast(value ->> 0 as bigint) from json_each($8))",
+        concat!(
+            "r.swid in (select cast(value ->> 0 as bigint) from json_each($8))",
+            filters!()
+        ),
         "(r.swid + 0)");
 }
 
@@ -102,7 +127,7 @@ impl MetaDb {
         let statuses = filter.statuses.as_ref();
         let words = statuses.map(|all| bulk::words(all.iter().map(|status| status.as_str())));
         let named = filter.accessions.as_ref().map(|named| bulk::numbers(named.iter().copied()));
-        let found = sqlx::query(filter.statement())
+        let found = sqlx::query(filter.statement(access.sees))
             .bind(access.everything())
             .bind(access.account.0)
             .bind(access.hosts_json())
@@ -128,16 +153,18 @@ impl MetaDb {
 
 impl RunFilter {
     /// Chooses the way to look: active runs are few among many, final ones are everywhere.
-    fn statement(&self) -> &'static str {
+    fn statement(&self, sees: Sees) -> &'static str {
         if self.accessions.is_some() {
             return NAMED;
         }
-        match &self.statuses {
-            Some(statuses) if statuses.iter().all(|status| status.is_active()) => WITH_STATUS,
-            Some(_) | None => match self.whose {
-                Whose::Own => NEWEST_OWN,
-                Whose::Visible => NEWEST,
-            },
+        let are_few = |statuses: &BTreeSet<RunStatus>| statuses.iter().all(|s| s.is_active());
+        let are_few = self.statuses.as_ref().is_some_and(are_few);
+        match (self.whose, sees) {
+            (Whose::Own, _) if are_few && self.place_key.is_some() => OWN_AT_PLACE,
+            (Whose::Own, _) => NEWEST_OWN,
+            (Whose::Visible, Sees::Own) => NEWEST_VISIBLE,
+            (Whose::Visible, Sees::Everything) if are_few => WITH_STATUS,
+            (Whose::Visible, Sees::Everything) => NEWEST,
         }
     }
 }

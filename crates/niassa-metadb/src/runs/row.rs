@@ -145,7 +145,7 @@ fn wish(row: &AnyRow, operation: &'static str) -> Result<Wish> {
 fn steps(row: &AnyRow, operation: &'static str) -> Result<StepCounts> {
     let count = |name: &'static str| -> Result<u32> {
         let number: i64 = column(row, name, operation)?;
-        decode(u32::try_from(number), operation, number, "a number of steps")
+        decode(u32::try_from(number.max(0)), operation, number, "a number of steps")
     };
     Ok(StepCounts {
         total: count("steps_total")?,

@@ -122,7 +122,7 @@ impl Launches {
 
     pub(crate) async fn release(&self, holder: &str, run: &ClaimedRun) {
         let held = [Held { swid: run.swid, epoch: run.epoch }];
-        self.metadb.release_claims(&self.bob, holder, &held).await.unwrap();
+        self.metadb.release_claims(&self.bob, &LaunchHosts::Any, holder, &held).await.unwrap();
     }
 }
 

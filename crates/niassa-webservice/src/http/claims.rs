@@ -41,7 +41,7 @@ async fn renew(
     Body(request): Body<HeldClaims>,
 ) -> Result<Json<ClaimStates>, Failed> {
     let access = signed_in.may(Action::Launch)?;
-    claim::renew(&app, &access, request).await.map(Json)
+    claim::renew(&app, &access, &signed_in.0.launch_hosts(), request).await.map(Json)
 }
 
 /// Gives claims back.
@@ -54,7 +54,7 @@ async fn release(
     Body(request): Body<HeldClaims>,
 ) -> Result<Json<ClaimStates>, Failed> {
     let access = signed_in.may(Action::Launch)?;
-    claim::release(&app, &access, request).await.map(Json)
+    claim::release(&app, &access, &signed_in.0.launch_hosts(), request).await.map(Json)
 }
 
 #[cfg(test)]

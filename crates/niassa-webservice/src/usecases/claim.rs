@@ -53,10 +53,11 @@ pub(crate) async fn claim(
 pub(crate) async fn renew(
     app: &App,
     access: &Access,
+    hosts: &LaunchHosts,
     request: HeldClaims,
 ) -> Result<ClaimStates, Failed> {
     let held = held(&request)?;
-    let states = app.metadb.renew_claims(access, &request.holder, &held, app.lease).await?;
+    let states = app.metadb.renew_claims(access, hosts, &request.holder, &held, app.lease).await?;
     Ok(answers(states))
 }
 
@@ -64,10 +65,11 @@ pub(crate) async fn renew(
 pub(crate) async fn release(
     app: &App,
     access: &Access,
+    hosts: &LaunchHosts,
     request: HeldClaims,
 ) -> Result<ClaimStates, Failed> {
     let held = held(&request)?;
-    let states = app.metadb.release_claims(access, &request.holder, &held).await?;
+    let states = app.metadb.release_claims(access, hosts, &request.holder, &held).await?;
     Ok(answers(states))
 }
 
