@@ -95,7 +95,7 @@ on_both! {
         site.facts(&[fact(&run, 0, 1, FAILED)]).await;
         let row = site.metadb.run(&site.bob, run.swid).await.unwrap().unwrap();
         assert_eq!(row.status, RunStatus::Running, "the step behind is not final");
-        assert!(row.note.unwrap().contains("step0 failed: exit_code"));
+        assert!(row.note.unwrap().contains("step0 failed: exit code"));
         site.facts(&[closed(&run, 1, 1, SKIPPED)]).await;
         assert_eq!(site.status(run.swid).await, RunStatus::Failed);
         check_numbers(&site, &run).await;

@@ -114,7 +114,7 @@ fn first_failure(ended: &[Ended]) -> Option<String> {
         !matches!(step.reason, Some(StepReason::ParentFailed | StepReason::CancelledBy) | None)
     };
     let step = ended.iter().find(tried)?;
-    let reason = step.reason.map(StepReason::as_str).unwrap_or_default();
+    let reason = step.reason.map(StepReason::as_str).unwrap_or_default().replace('_', " ");
     Some(format!("step {} failed: {reason}", step.label))
 }
 

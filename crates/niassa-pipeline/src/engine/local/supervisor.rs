@@ -73,8 +73,8 @@ enum Event {
     Inbox,
     /// Records up to this number are durable.
     Synced(u64),
-    /// An attempt has ended; its exit has this number.
-    Ended { start: Box<Start>, outcome: Outcome, number: u64, ran: Duration },
+    /// An attempt has ended; the journal has its exit.
+    Ended { start: Box<Start>, outcome: Outcome, ran: Duration },
     /// An adopted attempt has ended and goes on in this form.
     Adopted(Box<Adopted>),
     /// The command of an adopted attempt was never begun.
@@ -152,7 +152,7 @@ fn start_workers(shop: &Arc<Shop>, capacity: Capacity, events: &Sender<Event>) -
 
 fn do_work(shop: &Shop, work: Work) -> Result<Event, LocalError> {
     let begun = Instant::now();
-    let (start, (outcome, number)) = match work {
+    let (start, outcome) = match work {
         Work::Run(start) => {
             let ended = shop.run(&start)?;
             (start, ended)
@@ -162,7 +162,7 @@ fn do_work(shop: &Shop, work: Work) -> Result<Event, LocalError> {
             (adopted.start, ended)
         }
     };
-    Ok(Event::Ended { start: Box::new(start), outcome, number, ran: begun.elapsed() })
+    Ok(Event::Ended { start: Box::new(start), outcome, ran: begun.elapsed() })
 }
 
 /// The deciding thread's state.
@@ -178,8 +178,6 @@ struct Supervisor {
     granted: VecDeque<(u64, Vec<Start>)>,
     /// Durably granted, waiting for room.
     startable: VecDeque<Start>,
-    /// Over, by the number of the sync that makes it durable.
-    over: VecDeque<(u64, AttemptKey, Fate)>,
     /// Files of the inbox, by the number of the sync after which they are not needed.
     taken: VecDeque<(u64, PathBuf)>,
     /// When something has to be done about an attempt.
@@ -212,7 +210,6 @@ impl Supervisor {
             table: Table::default(),
             granted: VecDeque::new(),
             startable: VecDeque::new(),
-            over: VecDeque::new(),
             taken: VecDeque::new(),
             alarms: BTreeMap::new(),
             in_use: HashMap::new(),
@@ -226,6 +223,7 @@ impl Supervisor {
         self.read_inbox()?;
         loop {
             self.grant_and_start()?;
+            self.shop.writer.call_for_sync();
             match events.recv_timeout(self.patience()) {
                 Ok(event) => {
                     self.handle(event)?;
@@ -238,7 +236,8 @@ impl Supervisor {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.raise_alarms();
-            if self.table.open() > 0 || !self.taken.is_empty() || !self.over.is_empty() {
+            let unsynced = self.shop.writer.written() > self.durable;
+            if self.table.open() > 0 || !self.taken.is_empty() || unsynced {
                 self.busy_at = Instant::now();
             } else if self.busy_at.elapsed() >= self.idle && self.leave(lock)? {
                 return Ok(());
@@ -270,13 +269,12 @@ impl Supervisor {
         match event {
             Event::Inbox => self.read_inbox(),
             Event::Synced(number) => self.synced(number),
-            Event::Ended { start, outcome, number, ran } => {
+            Event::Ended { start, outcome, ran } => {
                 self.release(&start.key);
                 self.recent = (self.recent * 7 + ran) / 8;
                 let succeeded = outcome.status == StepStatus::Success;
                 let fate = if succeeded { Fate::Succeeded } else { Fate::Over };
-                self.over.push_back((number, start.key, fate));
-                Ok(())
+                self.finish(&start.key, fate)
             }
             Event::Adopted(adopted) => {
                 // Without listeners the workers are gone and so are we.
@@ -403,15 +401,15 @@ impl Supervisor {
                 fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes an end into account. Its record stands in the journal already, and whatever follows from
+    /// it is written behind it: one sync makes both durable, or neither.
+    fn finish(&mut self, key: &AttemptKey, fate: Fate) -> Result<(), LocalError> {
         let now = self.shop.clock.now();
-        let mut ends = Vec::new();
-        while self.over.front().is_some_and(|(over, _, _)| *over <= number) {
-            if let Some((_, key, fate)) = self.over.pop_front() {
-                let consequences = self.table.finish(&key, fate, now);
-                ends.extend(consequences.skipped.into_iter().map(|key| (key, SKIPPED, None)));
-            }
-        }
-        self.close(ends, now)
+        let skipped = self.table.finish(key, fate, now).skipped;
+        self.close(skipped.into_iter().map(|key| (key, SKIPPED, None)).collect(), now)
     }
 
     fn grant_and_start(&mut self) -> Result<(), LocalError> {

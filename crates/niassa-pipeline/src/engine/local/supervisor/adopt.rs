@@ -133,9 +133,8 @@ impl Supervisor {
         why: &str,
     ) -> Result<(), LocalError> {
         let ended = unseen(start, outcome, why, self.shop.clock.now());
-        let number = self.shop.writer.exit(&start.attempt_dir, ended)?;
-        self.over.push_back((number, start.key.clone(), Fate::Over));
-        Ok(())
+        self.shop.writer.exit(&start.attempt_dir, ended)?;
+        self.finish(&start.key, Fate::Over)
     }
 
     /// Watches attempts that were started by an earlier supervisor; they take room until they end.

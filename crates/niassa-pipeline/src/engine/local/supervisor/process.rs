@@ -111,8 +111,8 @@ impl Running {
 }
 
 impl Shop {
-    /// Runs an attempt to its end and journals it; returns how it ended and the number to wait for.
-    pub(super) fn run(&self, start: &Start) -> Result<(Outcome, u64), LocalError> {
+    /// Runs an attempt to its end and journals it; returns how it ended.
+    pub(super) fn run(&self, start: &Start) -> Result<Outcome, LocalError> {
         self.running.enter(&start.key);
         let started_at = self.clock.now();
         let ended = match self.spawn(start) {
@@ -154,12 +154,12 @@ impl Shop {
     }
 
     /// Goes on with an attempt whose command was found to have ended.
-    pub(super) fn finish(&self, start: &Start, ended: Ended) -> Result<(Outcome, u64), LocalError> {
+    pub(super) fn finish(&self, start: &Start, ended: Ended) -> Result<Outcome, LocalError> {
         let ended = self.provision(start, ended);
         let outcome = ended.outcome;
         self.running.leave(&start.key);
-        let number = self.writer.exit(&start.attempt_dir, ended)?;
-        Ok((outcome, number))
+        self.writer.exit(&start.attempt_dir, ended)?;
+        Ok(outcome)
     }
 
     fn never_started(&self, start: &Start, error: &io::Error) -> Ended {

@@ -79,6 +79,11 @@ impl Writer {
         Ok(state.written)
     }
 
+    /// Returns the number of the last record that has to be durable.
+    pub(super) fn written(&self) -> u64 {
+        self.lock().written
+    }
+
     /// Appends a record that nobody has to wait for.
     pub(super) fn note(&self, record: &Record) -> Result<(), LocalError> {
         let mut state = self.write(std::slice::from_ref(record))?;
@@ -88,16 +93,21 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends an exit; once it is durable, `exit.json` is written from it.
-    pub(super) fn exit(&self, attempt_dir: &Path, ended: Ended) -> Result<u64, LocalError> {
+    /// Appends an exit; once it is durable, `exit.json` is written from it. The sync may wait for what
+    /// follows from the exit: the deciding thread calls for it with [`Writer::call_for_sync`].
+    pub(super) fn exit(&self, attempt_dir: &Path, ended: Ended) -> Result<(), LocalError> {
         let record = Record::Exit(ended);
         let mut state = self.write(std::slice::from_ref(&record))?;
         if let Record::Exit(ended) = record {
             state.exits.push((attempt_dir.to_owned(), ended));
         }
         state.written += 1;
+        Ok(())
+    }
+
+    /// Lets the sync begin that covers everything written so far.
+    pub(super) fn call_for_sync(&self) {
         self.shared.changed.notify_one();
-        Ok(state.written)
     }
 
     fn write(&self, records: &[Record]) -> Result<MutexGuard<'_, State>, LocalError> {
