@@ -20,6 +20,9 @@ const LOOK_FOR: Duration = Duration::from_millis(150);
 /// How often they are looked at then.
 const LOOK_EVERY: Duration = Duration::from_micros(500);
 
+/// How long notices gather before they are followed.
+const GATHER_FOR: Duration = Duration::from_millis(4);
+
 /// Somebody who waits for news of one engine.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -61,9 +64,12 @@ impl Watch {
         let timeout = Timespec::try_from(timeout).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         let mut descriptors = [PollFd::from_borrowed_fd(notify.as_fd(), PollFlags::IN)];
         match poll(&mut descriptors, Some(&timeout)) {
+            Ok(0) => return Ok(()),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(failed("watch", home.path())(error.into())),
         }
+        // A busy journal gives notice several times per step; one look serves all of some moments.
+        thread::sleep(GATHER_FOR);
         forget(notify);
         Ok(())
     }
