@@ -4,6 +4,7 @@
 //! elsewhere is trusted in nothing: names, sizes, kinds and checksums are looked at, and limits
 //! hold for the bytes that really come out, not for those that are promised.
 
+mod bounded;
 mod count;
 mod entries;
 mod error;

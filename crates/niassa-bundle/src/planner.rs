@@ -82,7 +82,9 @@ pub fn plan(
 
 /// Returns the steps in an order in which each comes after those it needs.
 fn manifest_order(manifest: &Manifest) -> Vec<usize> {
-    let place = |name: &StepName| manifest.steps.iter().position(|step| step.name == *name);
+    let names = manifest.steps.iter().map(|step| step.name.as_str());
+    let places: HashMap<&str, usize> = names.zip(0..).collect();
+    let place = |name: &StepName| places.get(name.as_str()).copied();
     let needs: Vec<Vec<usize>> =
         manifest.steps.iter().map(|step| step.needs.iter().filter_map(place).collect()).collect();
     // A checked manifest has no cycle.

@@ -1,4 +1,33 @@
 //! Did you mean: the known word nearest to one that is not known.
+//!
+//! Every comparison costs the product of two lengths, and both words may come from somebody who
+//! means harm: words are cut, only so many are compared, and only so many hints are given.
+
+use std::cell::Cell;
+
+/// How many known words one word is compared with.
+const CANDIDATES: usize = 2_000;
+/// How many hints are given for one text; who made more mistakes than that did not misspell.
+pub(crate) const HINTS: usize = 20;
+
+/// The hints that may still be given for one text.
+#[derive(Debug)]
+pub(crate) struct Hints(Cell<usize>);
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self(Cell::new(HINTS))
+    }
+}
+
+impl Hints {
+    /// Returns ` (did you mean ...?)`, or nothing: also when enough hints were looked for.
+    pub(crate) fn hint<'w>(&self, word: &str, known: impl IntoIterator<Item = &'w str>) -> String {
+        let Some(left) = self.0.get().checked_sub(1) else { return String::new() };
+        self.0.set(left);
+        hint(word, known)
+    }
+}
 
 /// Returns the known word that `word` is most likely a misspelling of.
 pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
@@ -6,6 +35,7 @@ pub(crate) fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) 
     let most = 1 + folded.len() / 4;
     known
         .into_iter()
+        .take(CANDIDATES)
         .map(|candidate| (distance(&folded, &fold(candidate)), candidate))
         .filter(|(distance, _)| *distance <= most)
         .min()
@@ -66,5 +96,20 @@ mod tests {
         }
         assert_eq!(hint("thread", known), " (did you mean `threads`?)");
         assert_eq!(hint("colour", known), "");
+    }
+
+    #[test]
+    fn hints_come_to_an_end() {
+        let hints = Hints::default();
+        let given = (0..100).filter(|_| !hints.hint("thread", ["threads"]).is_empty()).count();
+        assert_eq!(given, HINTS);
+    }
+
+    #[test]
+    fn only_so_many_words_are_compared() {
+        let mut looked_at = 0;
+        let endless = std::iter::repeat_n("x", 1_000_000).inspect(|_| looked_at += 1);
+        assert_eq!(nearest("thread", endless), None);
+        assert_eq!(looked_at, CANDIDATES);
     }
 }

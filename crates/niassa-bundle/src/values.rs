@@ -5,6 +5,7 @@
 //! all of them; whatever is generated is generated here, once per run, so that a plan made later is
 //! the same plan. Every mistake is told at once, with file and line.
 
+mod complaints;
 mod given;
 mod resolve;
 mod stored;

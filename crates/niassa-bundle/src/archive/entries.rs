@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use niassa_model::limits::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, ARCHIVE_RATIO};
 use zip::ZipArchive;
 
 use super::ArchiveError;
+use super::bounded::{self, BoundedFile, DIRECTORY_BYTES};
 use super::count::claimed_entries;
 use crate::manifest::FILE_NAME;
 
@@ -20,7 +21,7 @@ const DEPTH: usize = 64;
 /// An archive whose entries were looked at.
 pub(super) struct Entries {
     path: PathBuf,
-    zip: ZipArchive<BufReader<File>>,
+    zip: ZipArchive<BoundedFile>,
     /// Where the files stand in the archive, in its order.
     pub(super) files: Vec<Entry>,
     /// How many bytes may still come out.
@@ -50,7 +51,8 @@ impl Entries {
             return Err(ArchiveError::ManyEntries);
         }
         let zipped = |source| ArchiveError::Zip { path: path.to_owned(), source };
-        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(zipped)?;
+        let zip = bounded::open(file, DIRECTORY_BYTES).map_err(zipped)?;
+        let mut zip = zip.ok_or(ArchiveError::LongDirectory)?;
         if zip.has_duplicate_names() {
             return Err(ArchiveError::Twice("of the same name".to_owned()));
         }
@@ -88,7 +90,7 @@ impl Entries {
 }
 
 /// Looks at name and kind of each entry, and returns the files.
-fn look_at(path: &Path, zip: &mut ZipArchive<BufReader<File>>) -> Result<Vec<Entry>, ArchiveError> {
+fn look_at(path: &Path, zip: &mut ZipArchive<BoundedFile>) -> Result<Vec<Entry>, ArchiveError> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     for index in 0..zip.len() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use niassa_model::limits::{ARCHIVE_BYTES, ARCHIVE_ENTRIES, ARCHIVE_RATIO, INI_BYTES};
 use zip::result::ZipError;
 
+use super::bounded::DIRECTORY_BYTES;
 use crate::manifest::FILE_NAME;
 
 /// Why an archive cannot be made or used.
@@ -63,6 +64,12 @@ pub enum ArchiveError {
     /// A text is too long to be one.
     #[error("{0} has more than {INI_BYTES} bytes")]
     LongText(String),
+    /// All texts together are too long.
+    #[error("the manifest and the ini files of the bundle have more than {INI_BYTES} bytes")]
+    LongTexts,
+    /// The list of entries is too long.
+    #[error("the archive lists its entries in more than {DIRECTORY_BYTES} bytes")]
+    LongDirectory,
     /// A manifest is not text.
     #[error("{0} is not UTF-8")]
     NotText(String),

@@ -28,6 +28,7 @@ pub fn read(zip: &Path) -> Result<BundleText, ArchiveError> {
     let mut entries = Entries::open(zip)?;
     let mut manifest = None;
     let mut config = Vec::new();
+    let mut left = INI_BYTES;
     for index in 0..entries.files.len() {
         let name = entries.files[index].name.clone();
         if name != FILE_NAME && !is_config(&name) {
@@ -39,6 +40,7 @@ pub fn read(zip: &Path) -> Result<BundleText, ArchiveError> {
         if text.is_too_long {
             return Err(ArchiveError::LongText(name));
         }
+        left = left.checked_sub(text.bytes.len()).ok_or(ArchiveError::LongTexts)?;
         if name == FILE_NAME {
             manifest = Some(utf8(name, text.bytes)?);
         } else {
@@ -60,6 +62,7 @@ pub fn read_dir(dir: &Path) -> Result<BundleText, ArchiveError> {
         }
         Err(error) => return Err(ArchiveError::file("read", &file)(error)),
     };
+    let mut left = INI_BYTES.saturating_sub(manifest.len());
     let mut config = Vec::new();
     let folder = dir.join(CONFIG);
     let entries = match fs::read_dir(&folder) {
@@ -75,7 +78,9 @@ pub fn read_dir(dir: &Path) -> Result<BundleText, ArchiveError> {
         let name = format!("{CONFIG}/{name}");
         if is_config(&name) && path.is_file() {
             let file = File::open(&path).map_err(ArchiveError::file("read", &path))?;
-            config.push((name, latin_or_utf8(bytes_of(file, &path)?)));
+            let bytes = bytes_of(file, &path)?;
+            left = left.checked_sub(bytes.len()).ok_or(ArchiveError::LongTexts)?;
+            config.push((name, latin_or_utf8(bytes)));
         }
     }
     config.sort_unstable();

@@ -291,6 +291,61 @@ fn a_text_that_is_no_text_is_refused() {
     assert!(matches!(read(&zip), Err(ArchiveError::NotText(_))));
 }
 
+#[test]
+fn texts_have_a_length_together_too() {
+    let half = vec![b'#'; niassa_model::limits::INI_BYTES / 2];
+    let names = ["config/a.ini", "config/b.ini"];
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let written = |manifest: &[u8]| {
+        crafted(|zip| {
+            let texts = names.map(|name| (name, half.as_slice()));
+            for (entry, content) in [("workflow.yaml", manifest)].into_iter().chain(texts) {
+                zip.start_file(entry, options).expect("an entry");
+                zip.write_all(content).expect("its content");
+            }
+        })
+    };
+    let (folder, zip) = written(b"");
+    assert_eq!(read(&zip).expect("exactly as much as may be").config.len(), 2);
+    let unpacked = folder.path().join("dir");
+    unpack(&zip, &unpacked).expect("it is whole");
+    assert_eq!(read_dir(&unpacked).expect("here too").config.len(), 2);
+    fs::write(unpacked.join("workflow.yaml"), b"#").expect("a file");
+    assert!(matches!(read_dir(&unpacked), Err(ArchiveError::LongTexts)));
+    let (_folder, zip) = written(b"#");
+    assert!(matches!(read(&zip), Err(ArchiveError::LongTexts)));
+}
+
+#[test]
+fn a_long_list_of_entries_is_refused_while_it_is_read() {
+    // One entry is listed a thousand times and more, each time with the longest comment.
+    const LISTED: u16 = 1_100;
+    let mut header = b"PK\x01\x02".to_vec();
+    header.resize(46, 0);
+    header[28..30].copy_from_slice(&13_u16.to_le_bytes());
+    header[32..34].copy_from_slice(&u16::MAX.to_le_bytes());
+    header.extend_from_slice(b"workflow.yaml");
+    header.resize(header.len() + usize::from(u16::MAX), b' ');
+    let mut bytes = b"PK\x03\x04".to_vec();
+    bytes.resize(2_000, 0);
+    let start = u32::try_from(bytes.len()).expect("it is short");
+    for _ in 0..LISTED {
+        bytes.extend_from_slice(&header);
+    }
+    let length = u32::try_from(bytes.len()).expect("it is short enough") - start;
+    let mut end = b"PK\x05\x06".to_vec();
+    end.resize(22, 0);
+    end[8..10].copy_from_slice(&LISTED.to_le_bytes());
+    end[10..12].copy_from_slice(&LISTED.to_le_bytes());
+    end[12..16].copy_from_slice(&length.to_le_bytes());
+    end[16..20].copy_from_slice(&start.to_le_bytes());
+    bytes.extend_from_slice(&end);
+    let folder = tempfile::tempdir().expect("a folder");
+    let zip = folder.path().join("a.zip");
+    fs::write(&zip, bytes).expect("a file");
+    refused(&zip, "lists its entries in more than");
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
 

@@ -3,16 +3,20 @@
 //! Text is in the form in which it is stored: `${sqw.bundle-dir}` stands for the folder of the
 //! bundle, which is known only at launch, and `$${` for `${`.
 
+use std::collections::HashSet;
+
 use serde_json::{Number, Value};
 
 use super::parameter::{Items, Kind, Parameter, ScalarKind, text_of};
-use crate::similar::hint;
+use crate::similar::Hints;
 
 /// What stands for the folder of the unpacked bundle in stored values.
 pub(crate) const BUNDLE_DIR: &str = "${sqw.bundle-dir}";
 
 /// How many items of a list are complained about.
 const COMPLAINTS: usize = 10;
+/// How many choices a complaint shows.
+const CHOICES: usize = 20;
 
 /// Whether variables in text were replaced already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +32,10 @@ pub(crate) fn accept(
     parameter: &Parameter,
     value: &Value,
     stage: Stage,
+    hints: &Hints,
 ) -> Result<Value, Vec<String>> {
-    let check = Check { parameter, stage };
+    let choices = parameter.choices.iter().map(String::as_str).collect();
+    let check = Check { parameter, choices, stage, hints };
     match (&parameter.kind, value) {
         (Kind::Scalar(kind), value) => check.scalar(*kind, value).map_err(|error| vec![error]),
         (Kind::List(items), Value::Array(values)) => check.list(items, values),
@@ -40,7 +46,11 @@ pub(crate) fn accept(
 }
 
 /// Checks a value as ini files give it: plain text for one value, JSON for a list.
-pub(crate) fn accept_text(parameter: &Parameter, text: &str) -> Result<Value, Vec<String>> {
+pub(crate) fn accept_text(
+    parameter: &Parameter,
+    text: &str,
+    hints: &Hints,
+) -> Result<Value, Vec<String>> {
     let value = match &parameter.kind {
         Kind::Scalar(kind) => scalar_of(*kind, text).map_err(|error| vec![error])?,
         Kind::List(items) => serde_json::from_str(text).map_err(|error| {
@@ -48,7 +58,7 @@ pub(crate) fn accept_text(parameter: &Parameter, text: &str) -> Result<Value, Ve
             vec![format!("{} is not a list in JSON, such as {example}: {error}", shown(text))]
         })?,
     };
-    accept(parameter, &value, Stage::Replaced)
+    accept(parameter, &value, Stage::Replaced, hints)
 }
 
 /// Shows a value in a message: on one line, and not all of a long one.
@@ -109,14 +119,15 @@ fn example_of(items: &Items) -> String {
 /// The check of one value.
 struct Check<'p> {
     parameter: &'p Parameter,
+    choices: HashSet<&'p str>,
     stage: Stage,
+    hints: &'p Hints,
 }
 
 impl Check<'_> {
     fn list(&self, items: &Items, values: &[Value]) -> Result<Value, Vec<String>> {
         let mut accepted = Vec::with_capacity(values.len());
         let mut errors = Vec::new();
-        let mut untold = 0;
         for (index, value) in values.iter().enumerate() {
             let checked = match items {
                 Items::Scalar(kind) => self.scalar(*kind, value),
@@ -127,11 +138,11 @@ impl Check<'_> {
                 Err(error) if errors.len() < COMPLAINTS => {
                     errors.push(format!("item {}: {error}", index + 1));
                 }
-                Err(_) => untold += 1,
+                Err(_) => {
+                    errors.push("more items are wrong".to_owned());
+                    break;
+                }
             }
-        }
-        if untold > 0 {
-            errors.push(format!("{untold} more items are wrong"));
         }
         if errors.is_empty() { Ok(Value::Array(accepted)) } else { Err(errors) }
     }
@@ -144,7 +155,7 @@ impl Check<'_> {
         };
         let known = || fields.iter().map(|(name, _)| name.as_str());
         if let Some(unknown) = object.keys().find(|key| !known().any(|name| name == *key)) {
-            return Err(format!("unknown field `{unknown}`{}", hint(unknown, known())));
+            return Err(format!("unknown field `{unknown}`{}", self.hints.hint(unknown, known())));
         }
         let mut accepted = serde_json::Map::new();
         for (name, kind) in fields {
@@ -167,12 +178,18 @@ impl Check<'_> {
             (kind, value) => return Err(wrong_type(kind, value)),
         }
         let text = text_of(value);
-        let choices = &self.parameter.choices;
-        if choices.is_empty() || choices.contains(&text) {
+        if self.choices.is_empty() || self.choices.contains(text.as_str()) {
             return Ok(value.clone());
         }
-        let hint = hint(&text, choices.iter().map(String::as_str));
-        Err(format!("{} is not one of {}{hint}", shown(&text), choices.join(", ")))
+        Err(self.no_choice(&text))
+    }
+
+    fn no_choice(&self, text: &str) -> String {
+        let choices = &self.parameter.choices;
+        let hint = self.hints.hint(text, choices.iter().map(String::as_str));
+        let told = choices.get(..CHOICES).unwrap_or(choices).join(", ");
+        let more = if choices.len() > CHOICES { ", ..." } else { "" };
+        format!("{} is not one of {told}{more}{hint}", shown(text))
     }
 
     fn number(&self, number: &Number) -> Result<(), String> {
@@ -267,6 +284,10 @@ mod tests {
         parameter(Kind::Scalar(kind))
     }
 
+    fn accept_text(parameter: &Parameter, text: &str) -> Result<Value, Vec<String>> {
+        super::accept_text(parameter, text, &Hints::default())
+    }
+
     fn refused(parameter: &Parameter, text: &str, why: &str) {
         let errors = accept_text(parameter, text).expect_err(text);
         assert!(errors.join("\n").contains(why), "{text}: {errors:?}");
@@ -336,7 +357,7 @@ mod tests {
     fn lists_stand_in_an_ini_as_json() {
         let fields =
             vec![("name".to_owned(), ScalarKind::String), ("size".to_owned(), ScalarKind::Int)];
-        let list = parameter(Kind::List(Items::Record(fields)));
+        let list = parameter(Kind::List(Items::Record(fields.into())));
         let text = r#"[{"size": 1, "name": "a"}]"#;
         assert_eq!(accept_text(&list, text), Ok(json!([{"name": "a", "size": 1}])));
         assert_eq!(accept_text(&list, "[]"), Ok(json!([])));
@@ -351,14 +372,16 @@ mod tests {
     #[test]
     fn a_long_list_of_mistakes_is_cut() {
         let list = parameter(Kind::List(Items::Scalar(ScalarKind::Int)));
-        let errors = accept(&list, &json!(vec!["x"; 1_000]), Stage::Replaced).unwrap_err();
+        let errors = accept(&list, &json!(vec!["x"; 1_000]), Stage::Replaced, &Hints::default())
+            .unwrap_err();
         assert_eq!(errors.len(), COMPLAINTS + 1);
-        assert_eq!(errors[COMPLAINTS], "990 more items are wrong");
+        assert_eq!(errors[COMPLAINTS], "more items are wrong");
     }
 
     #[test]
     fn yaml_numbers_are_not_text() {
-        let errors = accept(&scalar(ScalarKind::String), &json!(1.1), Stage::Replaced);
+        let errors =
+            accept(&scalar(ScalarKind::String), &json!(1.1), Stage::Replaced, &Hints::default());
         assert_eq!(errors, Err(vec!["`1.1` is not text; put it in quotes".to_owned()]));
     }
 
@@ -372,5 +395,14 @@ mod tests {
     fn values_are_shown_on_one_short_line() {
         assert_eq!(shown("a\n\"b\""), "`a\\n\"b\"`");
         assert!(shown(&"x".repeat(1_000)).len() < 80);
+    }
+
+    #[test]
+    fn many_choices_are_not_all_told() {
+        let choices = (0..1_000).map(|number| format!("c{number}")).collect();
+        let word = Parameter { choices, ..scalar(ScalarKind::String) };
+        let errors = accept_text(&word, "other").unwrap_err();
+        assert!(errors[0].ends_with("c18, c19, ..."), "{errors:?}");
+        assert!(accept_text(&word, "c999").is_ok());
     }
 }

@@ -1,6 +1,7 @@
 //! Parameters: what a run is given, typed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -43,8 +44,9 @@ pub enum Kind {
 pub enum Items {
     /// Plain values.
     Scalar(ScalarKind),
-    /// Records: named fields, in the order of the manifest.
-    Record(Vec<(String, ScalarKind)>),
+    /// Records: named fields, in the order of the manifest. Every step that is repeated for them
+    /// has them too, so they are shared.
+    Record(Arc<[(String, ScalarKind)]>),
 }
 
 /// The type of a single value.

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use niassa_model::limits::INI_BYTES;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
@@ -12,6 +11,11 @@ use serde_saphyr::{Error, Spanned};
 use super::problem::Problem;
 use crate::similar::hint;
 use crate::yaml::without_place;
+
+/// Bytes of a manifest.
+const MANIFEST_BYTES: usize = 1024 * 1024;
+/// Bytes of all its words, those counted again that it repeats by aliases.
+const WORDS_BYTES: usize = 4 * MANIFEST_BYTES;
 
 /// `workflow.yaml`.
 #[derive(Debug, Deserialize)]
@@ -115,11 +119,16 @@ pub(super) struct Entry<T> {
 
 /// Reads the YAML of a manifest.
 pub(super) fn read(text: &str) -> Result<RawManifest, Problem> {
-    if text.len() > INI_BYTES {
-        let message = format!("{} bytes are too many; at most {INI_BYTES} are read", text.len());
+    let bytes = text.len();
+    if bytes > MANIFEST_BYTES {
+        let message = format!("{bytes} bytes are too many; at most {MANIFEST_BYTES} are read");
         return Err(Problem::at(0, message));
     }
-    let options = serde_saphyr::options! { with_snippet: false, strict_booleans: true };
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        strict_booleans: true,
+        budget: serde_saphyr::budget! { max_total_scalar_bytes: WORDS_BYTES },
+    };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| problem_of(&error))
 }
 

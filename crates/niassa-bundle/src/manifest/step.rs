@@ -1,5 +1,7 @@
 //! Steps, as the manifest describes them.
 
+use std::sync::Arc;
+
 use niassa_model::plan::RetryPolicy;
 use niassa_model::step::StepName;
 
@@ -51,15 +53,55 @@ pub struct Output {
     pub meta_type: String,
 }
 
-/// What stands around a command.
+/// What stands around a command: what the workflow puts around all commands, then the step's own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Surroundings {
-    /// Shell lines before the command; they see its variables.
-    pub setup: Vec<String>,
-    /// Environment variables, as they are: nothing in them is evaluated.
-    pub env: Vec<(String, String)>,
-    /// Environment modules to load.
-    pub modules: Vec<String>,
-    /// The image that the command runs in.
-    pub container: Option<String>,
+    /// The same for all steps of a workflow, so it is kept only once.
+    pub(super) common: Arc<Around>,
+    pub(super) own: Around,
+}
+
+/// What a workflow or a step puts around commands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Around {
+    pub(super) setup: Option<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) modules: Vec<String>,
+    pub(super) container: Option<Container>,
+}
+
+/// Where commands run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Container {
+    /// In no container, whatever the workflow says.
+    Leave,
+    /// In a container of this image.
+    Image(String),
+}
+
+impl Surroundings {
+    /// Returns the shell lines before the command; they see its variables.
+    pub fn setup(&self) -> impl Iterator<Item = &str> {
+        self.common.setup.iter().chain(&self.own.setup).map(String::as_str)
+    }
+
+    /// Returns the environment variables, as they are: nothing in them is evaluated.
+    pub fn env(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_common = |name: &str| self.own.env.iter().all(|(own, _)| own != name);
+        let common = self.common.env.iter().filter(move |(name, _)| is_common(name));
+        common.chain(&self.own.env).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Returns the environment modules to load.
+    pub fn modules(&self) -> impl Iterator<Item = &str> {
+        self.common.modules.iter().chain(&self.own.modules).map(String::as_str)
+    }
+
+    /// Returns the image that the command runs in.
+    pub fn container(&self) -> Option<&str> {
+        match self.own.container.as_ref().or(self.common.container.as_ref()) {
+            Some(Container::Image(image)) => Some(image),
+            Some(Container::Leave) | None => None,
+        }
+    }
 }

@@ -9,7 +9,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use super::parameter::{Items, Kind, Parameter};
 use super::step::Foreach;
-use crate::similar::hint;
+use crate::similar::Hints;
 
 /// What one expression may cost: about as many instructions, or 64 times as many bytes.
 const FUEL: u64 = 20_000;
@@ -63,6 +63,7 @@ pub(super) fn check(
     template: &Template,
     parameters: &[Parameter],
     foreach: Option<&Foreach>,
+    hints: &Hints,
 ) -> Result<(), String> {
     let environment = environment();
     let compiled = environment.template_from_str(template.source()).map_err(|e| say(&e))?;
@@ -70,7 +71,7 @@ pub(super) fn check(
     names.sort_unstable();
     for name in names {
         if !environment.globals().any(|(global, _)| global == name) {
-            check_name(&name, parameters, foreach)?;
+            check_name(&name, parameters, foreach, hints)?;
         }
     }
     Ok(())
@@ -81,18 +82,19 @@ fn check_name(
     dotted: &str,
     parameters: &[Parameter],
     foreach: Option<&Foreach>,
+    hints: &Hints,
 ) -> Result<(), String> {
     let (name, field) = match dotted.split_once('.') {
         Some((name, field)) => (name, Some(field)),
         None => (dotted, None),
     };
     if let Some(foreach) = foreach.filter(|foreach| foreach.variable == name) {
-        return check_field(dotted, field, &foreach.items);
+        return check_field(dotted, field, &foreach.items, hints);
     }
     let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) else {
         let known = parameters.iter().map(|parameter| parameter.name.as_str());
         let known = known.chain(foreach.map(|foreach| foreach.variable.as_str()));
-        return Err(format!("unknown variable `{name}`{}", hint(name, known)));
+        return Err(format!("unknown variable `{name}`{}", hints.hint(name, known)));
     };
     match (&parameter.kind, field) {
         (Kind::Scalar(_) | Kind::List(_), None) => Ok(()),
@@ -105,14 +107,19 @@ fn check_name(
     }
 }
 
-fn check_field(dotted: &str, field: Option<&str>, items: &Items) -> Result<(), String> {
+fn check_field(
+    dotted: &str,
+    field: Option<&str>,
+    items: &Items,
+    hints: &Hints,
+) -> Result<(), String> {
     match (items, field) {
         (_, None) => Ok(()),
         (Items::Record(fields), Some(field)) if fields.iter().any(|(name, _)| name == field) => {
             Ok(())
         }
         (Items::Record(fields), Some(field)) => {
-            let hint = hint(field, fields.iter().map(|(name, _)| name.as_str()));
+            let hint = hints.hint(field, fields.iter().map(|(name, _)| name.as_str()));
             Err(format!("unknown variable `{dotted}`{hint}"))
         }
         (Items::Scalar(_), Some(_)) => Err(format!("unknown variable `{dotted}`: no fields here")),

@@ -60,13 +60,13 @@ impl<'p> Scripts<'p> {
         let mut head = self.title(step);
         head.push_str("set -euo pipefail\n");
         head.push_str(&self.bundle);
-        match &around.container {
+        match around.container() {
             Some(image) => head.push_str(&self.container(step, image)?),
-            None => load_modules(&mut head, &around.modules),
+            None => load_modules(&mut head, around.modules()),
         }
-        for (name, value) in &around.env {
+        for (name, value) in around.env() {
             head.push_str("export ");
-            assign(&mut head, name, &Value::String(value.clone()));
+            assign(&mut head, name, &Value::String(value.to_owned()));
         }
         head.push_str(&self.scalars);
         let named = words_of(step);
@@ -74,7 +74,7 @@ impl<'p> Scripts<'p> {
             assign_lists(&mut head, parameter, value, &named);
         }
         let mut tail = String::new();
-        for setup in &around.setup {
+        for setup in around.setup() {
             tail.push_str(setup.trim_end());
             tail.push('\n');
         }
@@ -96,7 +96,7 @@ impl<'p> Scripts<'p> {
 
     fn container(&self, step: &Step, image: &str) -> Result<String, PlanError> {
         let mut on_host = String::new();
-        load_modules(&mut on_host, &step.surroundings.modules);
+        load_modules(&mut on_host, step.surroundings.modules());
         let sources = self.bound.inputs.iter().map(|input: &PlannedInput| input.source.as_str());
         let local = sources.filter(|source| source.starts_with('/'));
         let mut mounts = vec![
@@ -139,7 +139,7 @@ fn assign_lists(script: &mut String, parameter: &Parameter, value: &Value, named
         }
         Items::Scalar(_) => {}
         Items::Record(fields) => {
-            for (field, _) in fields {
+            for (field, _) in fields.iter() {
                 let array = format!("{}_{field}", parameter.name);
                 if named.contains(array.as_str()) {
                     assign_list(script, &array, values.iter().filter_map(|v| v.get(field)));
@@ -151,14 +151,15 @@ fn assign_lists(script: &mut String, parameter: &Parameter, value: &Value, named
 
 /// Returns every word of a step's shell text.
 fn words_of(step: &Step) -> HashSet<&str> {
-    let texts = step.surroundings.setup.iter().chain([&step.command]);
+    let texts = step.surroundings.setup().chain([step.command.as_str()]);
     let is_between = |c: char| !c.is_ascii_alphanumeric() && c != '_';
     texts.flat_map(|text| text.split(is_between)).collect()
 }
 
 /// Appends the loading of environment modules. Their own code is not written for `set -u`.
-fn load_modules(script: &mut String, modules: &[String]) {
-    if modules.is_empty() {
+fn load_modules<'m>(script: &mut String, modules: impl Iterator<Item = &'m str>) {
+    let mut modules = modules.peekable();
+    if modules.peek().is_none() {
         return;
     }
     script.push_str(

@@ -2,21 +2,27 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use niassa_model::limits::INI_BYTES;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+use super::complaints::Complaints;
 use super::{Source, SourceFormat};
 use crate::ini;
+use crate::manifest::shown;
+
+/// Bytes of the name of a file; it stands in every message about a value.
+const NAME_BYTES: usize = 255;
 
 /// The values given for a run.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     /// The value that counts of each key.
     pub(super) values: BTreeMap<String, GivenValue>,
-    pub(super) errors: Vec<String>,
-    pub(super) warnings: Vec<String>,
+    pub(super) errors: Complaints,
+    pub(super) warnings: Complaints,
 }
 
 /// The value of a key.
@@ -39,9 +45,9 @@ pub(super) enum Raw {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Origin {
     /// A file of the bundle.
-    Bundle { file: String, line: u64 },
+    Bundle { file: Arc<str>, line: u64 },
     /// A file of the user.
-    User { file: String, line: Option<u64> },
+    User { file: Arc<str>, line: Option<u64> },
     /// The command line.
     Override,
 }
@@ -73,11 +79,8 @@ impl Given {
             given.ini(file, text, |file, line| Origin::Bundle { file, line });
         }
         for source in sources {
-            if source.text.len() > INI_BYTES {
-                let (name, size) = (&source.name, source.text.len());
-                let error =
-                    format!("{name}: {size} bytes are too many; at most {INI_BYTES} are read");
-                given.errors.push(error);
+            if let Err(error) = check_size(source) {
+                given.errors.add(|| error);
                 continue;
             }
             match source.format {
@@ -93,7 +96,7 @@ impl Given {
                 Some((key, value)) => {
                     given.set(key.trim(), Raw::Text(value.to_owned()), Origin::Override);
                 }
-                None => given.errors.push(format!("--override `{pair}` is not KEY=VALUE")),
+                None => given.errors.add(|| format!("--override `{pair}` is not KEY=VALUE")),
             }
         }
         given
@@ -103,23 +106,25 @@ impl Given {
         self.values.insert(key.to_owned(), GivenValue { value, origin });
     }
 
-    fn ini(&mut self, file: &str, text: &str, origin: impl Fn(String, u64) -> Origin) {
+    fn ini(&mut self, file: &str, text: &str, origin: impl Fn(Arc<str>, u64) -> Origin) {
         let entries = match ini::parse(text) {
             Ok(entries) => entries,
             Err(malformed) => {
-                let errors = malformed.iter().map(|m| format!("{file}:{}: {m}", m.line));
-                self.errors.extend(errors);
+                for malformed in malformed {
+                    self.errors.add(|| format!("{file}:{}: {malformed}", malformed.line));
+                }
                 return;
             }
         };
+        let shared = Arc::from(file);
         let mut lines: HashMap<String, u64> = HashMap::new();
         for entry in entries {
             if let Some(first) = lines.insert(entry.key.clone(), entry.line) {
                 let (line, key) = (entry.line, &entry.key);
                 self.warnings
-                    .push(format!("{file}:{line}: `{key}` replaces its value of line {first}"));
+                    .add(|| format!("{file}:{line}: `{key}` replaces its value of line {first}"));
             }
-            let origin = origin(file.to_owned(), entry.line);
+            let origin = origin(Arc::clone(&shared), entry.line);
             self.set(&entry.key, Raw::Text(entry.value), origin);
         }
     }
@@ -129,12 +134,13 @@ impl Given {
         let read = serde_json::from_str::<serde_json::Map<String, Value>>(&source.text);
         match read {
             Ok(values) => {
+                let shared = Arc::from(file.as_str());
                 for (key, value) in values {
-                    let origin = Origin::User { file: file.clone(), line: None };
+                    let origin = Origin::User { file: Arc::clone(&shared), line: None };
                     self.set(&key, Raw::Typed(value), origin);
                 }
             }
-            Err(error) => self.errors.push(format!("{file}:{}: {error}", error.line())),
+            Err(error) => self.errors.add(|| format!("{file}:{}: {error}", error.line())),
         }
     }
 
@@ -148,17 +154,31 @@ impl Given {
         };
         match serde_saphyr::from_str_with_options::<YamlValues>(&source.text, options) {
             Ok(values) => {
+                let shared = Arc::from(file.as_str());
                 for (key, value) in values {
                     let line = Some(value.referenced.line()).filter(|line| *line > 0);
-                    let origin = Origin::User { file: file.clone(), line };
+                    let origin = Origin::User { file: Arc::clone(&shared), line };
                     self.set(&key, Raw::Typed(value.value), origin);
                 }
             }
             Err(error) => {
                 let line = error.location().as_ref().map_or(1, Location::line);
                 let message = crate::yaml::without_place(&error.without_snippet().to_string());
-                self.errors.push(format!("{file}:{line}: {message}"));
+                self.errors.add(|| format!("{file}:{line}: {message}"));
             }
         }
     }
+}
+
+/// Checks that a file and its name are not too long.
+fn check_size(source: &Source) -> Result<(), String> {
+    let (name, bytes) = (&source.name, source.text.len());
+    if name.len() > NAME_BYTES {
+        let name = shown(name);
+        return Err(format!("{name}: the name of a file has at most {NAME_BYTES} bytes"));
+    }
+    if bytes > INI_BYTES {
+        return Err(format!("{name}: {bytes} bytes are too many; at most {INI_BYTES} are read"));
+    }
+    Ok(())
 }

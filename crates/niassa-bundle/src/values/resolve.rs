@@ -1,14 +1,15 @@
 //! From what was given to the values of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
+use super::complaints::Complaints;
 use super::given::{Given, GivenValue, Origin, Raw};
 use super::variables::Variables;
 use super::{Generated, Resolved, Source, Values, ValuesError};
 use crate::manifest::{FILE_NAME, Manifest, Parameter, Stage, accept, accept_text, shown, text_of};
-use crate::similar::hint;
+use crate::similar::Hints;
 
 /// The key of the folder for outputs.
 const OUTPUT_PREFIX: &str = "output_prefix";
@@ -39,40 +40,64 @@ pub fn resolve(
     generated: &Generated,
 ) -> Result<Resolved, ValuesError> {
     let Given { values: given, errors, mut warnings } = Given::read(config, sources, overrides);
-    let variables = Variables::new(manifest, &given, generated);
-    let mut resolution = Resolution { manifest, given: &given, variables, errors };
-    let mut values = Values::default();
-    for parameter in &manifest.parameters {
-        if let Some(value) = resolution.parameter(parameter) {
-            values.parameters.insert(parameter.name.clone(), value);
-        }
+    let hints = Hints::default();
+    let mut resolution = Resolution {
+        manifest,
+        parameters: manifest.parameters.iter().map(|parameter| parameter.name.as_str()).collect(),
+        given: &given,
+        variables: Variables::new(manifest, &given, generated, &hints),
+        hints: &hints,
+        errors,
+    };
+    let values = resolution.values();
+    if !resolution.errors.is_empty() {
+        return Err(ValuesError { errors: resolution.errors.into_lines("errors") });
     }
-    values.output_prefix = resolution.folder(OUTPUT_PREFIX, check_prefix);
-    values.output_dir = resolution.folder(OUTPUT_DIR, check_dir);
-    resolution.replace_the_rest();
-    warnings.extend(resolution.unknown_keys());
-    match resolution.errors {
-        errors if errors.is_empty() => Ok(Resolved { values, warnings }),
-        errors => Err(ValuesError { errors }),
-    }
+    resolution.warn_of_unknown_keys(&mut warnings);
+    Ok(Resolved { values, warnings: warnings.into_lines("warnings") })
 }
 
 /// The work on one set of values.
 struct Resolution<'v> {
     manifest: &'v Manifest,
+    /// The names of all parameters.
+    parameters: HashSet<&'v str>,
     given: &'v BTreeMap<String, GivenValue>,
     variables: Variables<'v>,
-    errors: Vec<String>,
+    hints: &'v Hints,
+    errors: Complaints,
 }
 
 impl Resolution<'_> {
+    /// Returns all values, as far as they are good.
+    fn values(&mut self) -> Values {
+        let mut values = Values::default();
+        for parameter in &self.manifest.parameters {
+            if self.is_over() {
+                return values;
+            }
+            if let Some(value) = self.parameter(parameter) {
+                values.parameters.insert(parameter.name.clone(), value);
+            }
+        }
+        values.output_prefix = self.folder(OUTPUT_PREFIX, check_prefix);
+        values.output_dir = self.folder(OUTPUT_DIR, check_dir);
+        self.replace_the_rest();
+        values
+    }
+
+    /// Tells whether to look no further: enough is wrong, or nothing more can be replaced.
+    fn is_over(&self) -> bool {
+        self.errors.is_cut() || self.variables.are_too_large()
+    }
+
     /// Returns the value of a parameter, or notes what is wrong with it.
     fn parameter(&mut self, parameter: &Parameter) -> Option<Value> {
         let given = self.given.get(&parameter.name);
         let is_text = given.is_some_and(|given| matches!(given.value, Raw::Text(_)));
         let accepted = match self.variables.value(&parameter.name) {
-            Ok(Some(value)) if is_text => accept_text(parameter, &text_of(&value)),
-            Ok(Some(value)) => accept(parameter, &value, Stage::Replaced),
+            Ok(Some(value)) if is_text => accept_text(parameter, &text_of(&value), self.hints),
+            Ok(Some(value)) => accept(parameter, &value, Stage::Replaced, self.hints),
             Ok(None) => Err(vec![missing(parameter)]),
             Err(error) => Err(vec![error]),
         };
@@ -81,18 +106,23 @@ impl Resolution<'_> {
             Err(errors) => errors,
         };
         let origin = given.map(|given| &given.origin);
-        self.errors.extend(errors.iter().map(|error| located(origin, parameter, error)));
+        for error in errors {
+            self.errors.add(|| located(origin, parameter, &error));
+        }
         None
     }
 
     /// Returns a folder for outputs, or notes what is wrong with it.
     fn folder(&mut self, key: &str, check: fn(&str) -> Result<(), String>) -> Option<String> {
+        if self.is_over() {
+            return None;
+        }
         let value = self.variables.value(key);
         match value.and_then(|value| checked_folder(value.as_ref(), check)) {
             Ok(folder) => folder,
             Err(error) => {
                 let place = self.given.get(key).map(|given| format!("{}: ", given.origin));
-                self.errors.push(format!("{}{key}: {error}", place.unwrap_or_default()));
+                self.errors.add(|| format!("{}{key}: {error}", place.unwrap_or_default()));
                 None
             }
         }
@@ -102,36 +132,44 @@ impl Resolution<'_> {
     /// nothing needs it.
     fn replace_the_rest(&mut self) {
         for (key, value) in self.given {
+            if self.is_over() {
+                return;
+            }
             if self.has_meaning(key) {
                 continue;
             }
             if let Err(error) = self.variables.value(key) {
-                self.errors.push(format!("{}: {key}: {error}", value.origin));
+                self.errors.add(|| format!("{}: {key}: {error}", value.origin));
             }
         }
     }
 
     /// Warns of the user's keys that nothing reads.
-    fn unknown_keys(&self) -> Vec<String> {
+    fn warn_of_unknown_keys(&self, warnings: &mut Complaints) {
         let is_unread = |key: &str, value: &GivenValue| {
             !self.has_meaning(key)
                 && !self.variables.is_referred_to(key)
                 && !matches!(value.origin, Origin::Bundle { .. })
         };
         let unread = self.given.iter().filter(|(key, value)| is_unread(key, value));
-        let warning = |(key, value): (&String, &GivenValue)| {
-            let known = self.manifest.parameters.iter().map(|parameter| parameter.name.as_str());
-            let hint = hint(key, known.chain([OUTPUT_PREFIX, OUTPUT_DIR]));
-            let (origin, name) = (&value.origin, &self.manifest.name);
-            format!("{origin}: {} is not a parameter of {name} and is ignored{hint}", shown(key))
-        };
-        unread.map(warning).collect()
+        for (key, value) in unread {
+            if warnings.is_cut() {
+                return;
+            }
+            warnings.add(|| {
+                let known = self.manifest.parameters.iter().map(|parameter| &*parameter.name);
+                let hint = self.hints.hint(key, known.chain([OUTPUT_PREFIX, OUTPUT_DIR]));
+                let (origin, name) = (&value.origin, &self.manifest.name);
+                let key = shown(key);
+                format!("{origin}: {key} is not a parameter of {name} and is ignored{hint}")
+            });
+        }
     }
 
     fn has_meaning(&self, key: &str) -> bool {
         [OUTPUT_PREFIX, OUTPUT_DIR].contains(&key)
             || LEGACY_KEYS.contains(&key)
-            || self.manifest.parameter(key).is_some()
+            || self.parameters.contains(key)
     }
 }
 

@@ -182,6 +182,80 @@ fn bombs_and_towers_are_refused() {
     assert!(!errors(&[source("bomb.yaml", SourceFormat::Yaml, yaml)], &[]).is_empty());
 }
 
+/// Makes so many lines, each from its number.
+fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
+    let lines: Vec<String> = (0..count).map(line).collect();
+    lines.join("\n")
+}
+
+#[test]
+fn enough_mistakes_are_enough() {
+    let unknown = |count| lines(count, |number| format!("key_{number}=${{kye_{number}}}"));
+    let found = errors(&[ini("a.ini", &unknown(100))], &["number=1"]);
+    assert_eq!(found.len(), 100);
+    let hinted = found.iter().filter(|error| error.contains("did you mean")).count();
+    assert_eq!(hinted, 20, "looking for the nearest word is dear");
+    let found = errors(&[ini("a.ini", &unknown(3_500))], &["number=1"]);
+    assert_eq!(found.len(), 101);
+    assert_eq!(found[100], "there are more errors than these 100");
+    let malformed = ini("a.ini", &"x=\\u1\n".repeat(1_000));
+    assert_eq!(errors(&[malformed], &[]).len(), 101);
+}
+
+#[test]
+fn enough_warnings_are_enough() {
+    let unread = lines(3_500, |number| format!("nubmer{number}="));
+    let resolved = resolve_all(&[], &[ini("a.ini", &unread)], &["number=1"]).expect("it fits");
+    assert_eq!(resolved.warnings.len(), 101);
+    assert_eq!(resolved.warnings[100], "there are more warnings than these 100");
+    let hinted = resolved.warnings.iter().filter(|warning| warning.contains("did you mean"));
+    assert!(hinted.count() <= 20);
+    let again = ini("a.ini", &"word=a\n".repeat(1_000));
+    let resolved = resolve_all(&[], &[again], &["number=1"]).expect("it fits");
+    assert_eq!(resolved.warnings.len(), 101);
+}
+
+#[test]
+fn values_that_are_too_large_end_the_work() {
+    let large = "x".repeat(12 << 20);
+    let refer = lines(50, |number| format!("k{number}=${{a}}${{a}}"));
+    let text = format!("a={large}\nnumber=1\n{refer}");
+    let found = errors(&[ini("a.ini", &text)], &[]);
+    assert_eq!(found.len(), 1, "nothing is replaced after that");
+    assert!(found[0].starts_with("a.ini:3: k0: the variables make more than"), "{}", found[0]);
+}
+
+#[test]
+fn names_of_files_have_a_length() {
+    let text = "number=1\nkey=1\n";
+    let name = "n".repeat(255);
+    let resolved = resolve_all(&[], &[ini(&name, text)], &[]).expect("it fits");
+    assert!(resolved.warnings[0].starts_with(&format!("{name}:2: ")));
+    for format in [SourceFormat::Ini, SourceFormat::Yaml, SourceFormat::Json] {
+        let found = errors(&[source(&"n".repeat(256), format, text)], &["number=1"]);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].ends_with("the name of a file has at most 255 bytes"), "{found:?}");
+        assert!(found[0].len() < 200, "and is not told in full");
+    }
+}
+
+#[test]
+fn the_keys_of_a_file_share_its_name() {
+    for (format, text) in [
+        (SourceFormat::Ini, "a=1\nb=2"),
+        (SourceFormat::Yaml, "a: 1\nb: 2"),
+        (SourceFormat::Json, "{\"a\": 1, \"b\": 2}"),
+    ] {
+        let given = given::Given::read(&[], &[source("n", format, text)], &[]);
+        let names = given.values.values().map(|value| match &value.origin {
+            given::Origin::User { file, .. } => file.as_ptr(),
+            other => panic!("{other} is no file of the user"),
+        });
+        let names: std::collections::BTreeSet<_> = names.collect();
+        assert_eq!((given.values.len(), names.len()), (2, 1), "{format:?}");
+    }
+}
+
 #[test]
 fn unknown_keys_are_warnings() {
     let text = "nubmer=1\nnumber=2\nmanual_output=true\nbase=x\nword=${base}\nnumber=3\nparent_accession=0";

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::Generated;
 use super::given::{GivenValue, Raw};
 use crate::manifest::{BUNDLE_DIR, Manifest, shown, text_of};
-use crate::similar::hint;
+use crate::similar::Hints;
 
 /// How deep values may stand within each other.
 const DEPTH: usize = 64;
@@ -49,6 +49,7 @@ enum Generator {
 /// Replaces variables in the values of one run.
 pub(super) struct Variables<'g> {
     given: &'g BTreeMap<String, GivenValue>,
+    hints: &'g Hints,
     defaults: BTreeMap<&'g str, &'g Value>,
     now: String,
     micros: i64,
@@ -57,8 +58,8 @@ pub(super) struct Variables<'g> {
     done: HashMap<String, Value>,
     /// The keys that are being replaced now, outermost first.
     path: Vec<String>,
-    /// Bytes that may still be written.
-    left: usize,
+    /// Bytes that may still be written; none once a value was too large for them.
+    left: Option<usize>,
     /// Every key that something refers to.
     referred: BTreeSet<String>,
 }
@@ -68,19 +69,21 @@ impl<'g> Variables<'g> {
         manifest: &'g Manifest,
         given: &'g BTreeMap<String, GivenValue>,
         generated: &Generated,
+        hints: &'g Hints,
     ) -> Self {
         let defaults = manifest.parameters.iter().filter_map(|parameter| {
             parameter.default.as_ref().map(|default| (parameter.name.as_str(), default))
         });
         Self {
             given,
+            hints,
             defaults: defaults.collect(),
             now: generated.now.to_string(),
             micros: generated.now.as_micros(),
             random: StdRng::from_seed(generated.seed),
             done: HashMap::new(),
             path: Vec::new(),
-            left: BYTES,
+            left: Some(BYTES),
             referred: BTreeSet::new(),
         }
     }
@@ -91,8 +94,9 @@ impl<'g> Variables<'g> {
             return Ok(Some(done.clone()));
         }
         if let Some(start) = self.path.iter().position(|outer| outer == key) {
-            let mut path: Vec<&str> = self.path[start..].iter().map(String::as_str).collect();
-            path.push(key);
+            let path = self.path[start..].iter().map(String::as_str).chain([key]);
+            // Keys may be of any length.
+            let path: Vec<String> = path.map(|key| key.chars().take(64).collect()).collect();
             return Err(format!("the variables refer to each other: {}", path.join(" -> ")));
         }
         if self.path.len() >= DEPTH {
@@ -116,6 +120,11 @@ impl<'g> Variables<'g> {
     /// Tells whether something refers to this key.
     pub(super) fn is_referred_to(&self, key: &str) -> bool {
         self.referred.contains(key)
+    }
+
+    /// Tells whether the values are too large together: none can be replaced any more.
+    pub(super) fn are_too_large(&self) -> bool {
+        self.left.is_none()
     }
 
     fn typed(&mut self, value: &Value) -> Result<Value, String> {
@@ -163,8 +172,10 @@ impl<'g> Variables<'g> {
     }
 
     fn push(&mut self, text: &mut String, more: &str) -> Result<(), String> {
-        let left = self.left.checked_sub(more.len());
-        self.left = left.ok_or_else(|| format!("the variables make more than {BYTES} bytes"))?;
+        self.left = self.left.and_then(|left| left.checked_sub(more.len()));
+        if self.left.is_none() {
+            return Err(format!("the variables make more than {BYTES} bytes"));
+        }
         text.push_str(more);
         Ok(())
     }
@@ -177,8 +188,8 @@ impl<'g> Variables<'g> {
         if let Some((_, generator)) = GENERATORS.iter().find(|(known, _)| *known == name) {
             return Ok(self.generate(*generator));
         }
-        let known = self.given.keys().map(String::as_str).chain(GENERATORS.map(|(name, _)| name));
-        let hint = hint(name, known);
+        let known = GENERATORS.into_iter().map(|(name, _)| name);
+        let hint = self.hints.hint(name, known.chain(self.given.keys().map(String::as_str)));
         Err(format!(
             "there is no value and no variable {}{hint}; write $${{ for a plain ${{",
             shown(name)

@@ -8,17 +8,29 @@ use super::super::raw::{Entries, Entry, RawItems, RawParameter, line_of};
 use super::Problems;
 use super::words::{check_line, check_variable, scalar_kind};
 
+/// Fields of a record.
+const FIELDS: usize = 100;
+
+/// The parameters of a manifest.
+pub(super) struct Known {
+    pub(super) parameters: Vec<Parameter>,
+    /// The shell variables they make, each with the name of its parameter.
+    pub(super) variables: HashMap<String, String>,
+}
+
 /// Makes the parameters of a manifest, as far as they are good.
-pub(super) fn parameters_of(
-    raw: &Entries<RawParameter>,
-    problems: &mut Problems,
-) -> Vec<Parameter> {
+pub(super) fn parameters_of(raw: &Entries<RawParameter>, problems: &mut Problems) -> Known {
     let mut parameters = Vec::new();
     let mut variables: HashMap<String, String> = HashMap::new();
     for entry in &raw.0 {
-        problems.keep(entry.line, check_variable("parameter", &entry.name));
+        if problems.is_cut {
+            break;
+        }
+        let named = problems.keep(entry.line, check_variable("parameter", &entry.name));
         let parameter = parameter_of(entry, problems);
-        for variable in variables_of(&parameter) {
+        // A name that is none may be of any length, which each field would repeat.
+        let made = named.map(|()| variables_of(&parameter)).unwrap_or_default();
+        for variable in made {
             let name = entry.name.clone();
             if let Some(other) = variables.insert(variable.clone(), name) {
                 problems.add(
@@ -29,11 +41,11 @@ pub(super) fn parameters_of(
         }
         parameters.push(parameter);
     }
-    parameters
+    Known { parameters, variables }
 }
 
 /// Returns the shell variables that a parameter makes: a list of records one array per field.
-pub(super) fn variables_of(parameter: &Parameter) -> Vec<String> {
+fn variables_of(parameter: &Parameter) -> Vec<String> {
     match &parameter.kind {
         Kind::Scalar(_) | Kind::List(Items::Scalar(_)) => vec![parameter.name.clone()],
         Kind::List(Items::Record(fields)) => {
@@ -59,7 +71,7 @@ fn parameter_of(entry: &Entry<RawParameter>, problems: &mut Problems) -> Paramet
     check_bounds(entry, &parameter, problems);
     if let Some(default) = &raw.default {
         parameter.default = Some(default.value.clone());
-        match accept(&parameter, &default.value, Stage::Written) {
+        match accept(&parameter, &default.value, Stage::Written, &problems.hints) {
             Ok(value) => parameter.default = Some(value),
             Err(errors) => {
                 for error in errors {
@@ -100,13 +112,17 @@ fn kind_of(entry: &Entry<RawParameter>, problems: &mut Problems) -> Option<Kind>
             if fields.0.is_empty() {
                 problems.add(line, format!("the records of `{name}` have no fields"));
             }
+            if let Some(field) = fields.0.get(FIELDS) {
+                problems.add(field.line, format!("a record has at most {FIELDS} fields"));
+                return None;
+            }
             let mut known = Vec::new();
             for field in &fields.0 {
                 problems.keep(field.line, check_variable("field", &field.name));
                 let kind = problems.keep(field.line, scalar_kind("type", &field.value));
                 known.push((field.name.clone(), kind.unwrap_or(ScalarKind::String)));
             }
-            Some(Kind::List(Items::Record(known)))
+            Some(Kind::List(Items::Record(known.into())))
         }
     }
 }

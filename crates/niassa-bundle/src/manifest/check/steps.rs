@@ -1,6 +1,7 @@
 //! Steps: names, edges, `foreach`, what they ask for and what they make.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use niassa_model::plan::RetryPolicy;
 use niassa_model::resources::{parse_memory, parse_seconds};
@@ -11,41 +12,44 @@ use super::super::accept::shown;
 use super::super::order::order;
 use super::super::parameter::{Items, Kind, Parameter};
 use super::super::raw::{Entries, RawManifest, RawOutput, RawRetry, RawStep, line_of};
-use super::super::step::{Foreach, Output, Step, Surroundings};
+use super::super::step::{Around, Container, Foreach, Output, Step, Surroundings};
 use super::super::template::{self, Template};
 use super::Problems;
-use super::parameters::variables_of;
+use super::parameters::Known;
 use super::words::{
     backoff_of, check_environment, check_image, check_line, check_variable, percent_of, reason_of,
 };
 use crate::output_path::check_path;
-use crate::similar::hint;
 
 /// Most further attempts that a step may ask for.
 const RETRY_MOST: u32 = 100;
+/// Environment variables of the workflow, and of one step.
+const ENVIRONMENT: usize = 1_000;
+/// How many steps are shown that wait for each other.
+const CYCLE: usize = 20;
 
 /// Makes the steps of a manifest, as far as they are good.
-pub(super) fn steps_of(
-    raw: &RawManifest,
-    parameters: &[Parameter],
-    problems: &mut Problems,
-) -> Vec<Step> {
+pub(super) fn steps_of(raw: &RawManifest, known: &Known, problems: &mut Problems) -> Vec<Step> {
     if raw.steps.is_empty() {
         problems.add(0, "a workflow needs at least one step");
     }
-    let common = surroundings_of(
+    let common = around_of(
         raw.setup.as_ref(),
         &raw.env,
         &raw.modules,
         raw.container.as_ref(),
-        parameters,
+        known,
         problems,
     );
+    let common = Arc::new(common);
     let names = names_of(&raw.steps, problems);
     check_edges(&raw.steps, &names, problems);
     let mut steps = Vec::new();
     for raw in &raw.steps {
-        steps.extend(step_of(&raw.value, parameters, &common, problems));
+        if problems.is_cut {
+            break;
+        }
+        steps.extend(step_of(&raw.value, known, &common, problems));
     }
     steps
 }
@@ -67,19 +71,24 @@ fn names_of<'r>(steps: &'r [Spanned<RawStep>], problems: &mut Problems) -> HashM
 /// Checks that steps need only what is there, and never each other.
 fn check_edges(steps: &[Spanned<RawStep>], names: &HashMap<&str, usize>, problems: &mut Problems) {
     let mut all_needs = Vec::new();
-    for step in steps {
+    // Which step was the last to need each one.
+    let mut needed_by = vec![None; steps.len()];
+    for (place, step) in steps.iter().enumerate() {
         let mut needs = Vec::new();
         for need in &step.value.needs {
-            match names.get(need.value.as_str()) {
-                Some(index) if needs.contains(index) => {
-                    problems.add(line_of(need), format!("`{}` is needed twice", need.value));
+            if problems.is_cut {
+                return;
+            }
+            let (step, needed) = (&step.value.name.value, &need.value);
+            match names.get(needed.as_str()) {
+                Some(index) if needed_by[*index].replace(place) == Some(place) => {
+                    problems.add(line_of(need), format!("{} is needed twice", shown(needed)));
                 }
                 Some(index) => needs.push(*index),
                 None => {
-                    let (step, known) = (&step.value.name.value, names.keys().copied());
-                    let hint = hint(&need.value, known);
-                    let message =
-                        format!("step `{step}` needs `{}`, which is no step{hint}", need.value);
+                    let hint = problems.hints.hint(needed, names.keys().copied());
+                    let (step, needed) = (shown(step), shown(needed));
+                    let message = format!("step {step} needs {needed}, which is no step{hint}");
                     problems.add(line_of(need), message);
                 }
             }
@@ -87,8 +96,9 @@ fn check_edges(steps: &[Spanned<RawStep>], names: &HashMap<&str, usize>, problem
         all_needs.push(needs);
     }
     if let Err(cycle) = order(&all_needs) {
-        let path: Vec<&str> =
-            cycle.iter().map(|index| steps[*index].value.name.value.as_str()).collect();
+        let names = cycle.iter().map(|index| steps[*index].value.name.value.as_str());
+        let more = (cycle.len() > CYCLE).then_some("...");
+        let path: Vec<&str> = names.take(CYCLE).chain(more).collect();
         let line = line_of(&steps[cycle[0]].value.name);
         problems.add(line, format!("the steps wait for each other: {}", path.join(" -> ")));
     }
@@ -96,24 +106,25 @@ fn check_edges(steps: &[Spanned<RawStep>], names: &HashMap<&str, usize>, problem
 
 fn step_of(
     raw: &RawStep,
-    parameters: &[Parameter],
-    common: &Surroundings,
+    known: &Known,
+    common: &Arc<Around>,
     problems: &mut Problems,
 ) -> Option<Step> {
     let named = StepName::try_from(raw.name.value.clone()).map_err(|error| error.to_string());
     let name = problems.keep(line_of(&raw.name), named);
     let needs = raw.needs.iter().filter_map(|need| StepName::try_from(need.value.clone()).ok());
     let needs = needs.collect();
-    let foreach = foreach_of(raw, parameters, problems);
+    let foreach = foreach_of(raw, known, problems);
     check_command(raw, problems);
-    let own = surroundings_of(
+    let own = around_of(
         raw.setup.as_ref(),
         &raw.env,
         &raw.modules,
         raw.container.as_ref(),
-        parameters,
+        known,
         problems,
     );
+    let parameters = &known.parameters;
     let mut expressions = Expressions { parameters, foreach: foreach.as_ref(), problems };
     let threads = raw.threads.as_ref().map(|threads| expressions.threads(threads));
     let memory = raw.memory.as_ref().map(|memory| {
@@ -129,7 +140,7 @@ fn step_of(
         needs,
         foreach,
         command: raw.command.value.clone(),
-        surroundings: merged(common, own, raw.container.as_ref()),
+        surroundings: Surroundings { common: Arc::clone(common), own },
         threads: threads.unwrap_or_else(|| Template::new("1")),
         memory,
         time,
@@ -149,16 +160,18 @@ fn check_command(raw: &RawStep, problems: &mut Problems) {
     }
 }
 
-fn foreach_of(raw: &RawStep, parameters: &[Parameter], problems: &mut Problems) -> Option<Foreach> {
+fn foreach_of(raw: &RawStep, known: &Known, problems: &mut Problems) -> Option<Foreach> {
     let entry = raw.foreach.0.first()?;
     if let Some(second) = raw.foreach.0.get(1) {
         problems.add(second.line, "foreach takes one list; put what belongs together into records");
     }
     let (variable, name) = (&entry.name, &entry.value);
     problems.keep(entry.line, check_variable("foreach", variable))?;
+    let parameters = &known.parameters;
     let parameter = parameters.iter().find(|parameter| parameter.name == *name);
     let Some(parameter) = parameter else {
-        let hint = hint(name, parameters.iter().map(|parameter| parameter.name.as_str()));
+        let hint =
+            problems.hints.hint(name, parameters.iter().map(|parameter| parameter.name.as_str()));
         problems.add(entry.line, format!("foreach: there is no parameter {}{hint}", shown(name)));
         return None;
     };
@@ -169,44 +182,45 @@ fn foreach_of(raw: &RawStep, parameters: &[Parameter], problems: &mut Problems) 
     };
     let foreach =
         Foreach { variable: variable.clone(), parameter: name.clone(), items: items.clone() };
-    check_clashes(&foreach, parameters, entry.line, problems);
+    check_clashes(&foreach, known, entry.line, problems);
     Some(foreach)
 }
 
 /// Checks that the variables of an element are not those of a parameter.
-fn check_clashes(foreach: &Foreach, parameters: &[Parameter], line: u64, problems: &mut Problems) {
+fn check_clashes(foreach: &Foreach, known: &Known, line: u64, problems: &mut Problems) {
     let variable = &foreach.variable;
-    if parameters.iter().any(|parameter| parameter.name == *variable) {
+    if known.parameters.iter().any(|parameter| parameter.name == *variable) {
         problems.add(line, format!("foreach `{variable}`: there is a parameter of that name"));
         return;
     }
     let Items::Record(fields) = &foreach.items else { return };
-    for (field, _) in fields {
+    for (field, _) in fields.iter() {
         let own = format!("{variable}_{field}");
-        let clash = parameters.iter().find(|parameter| variables_of(parameter).contains(&own));
-        if let Some(other) = clash {
+        if let Some(other) = known.variables.get(&own) {
             let message = format!(
                 "foreach `{variable}`: its field `{field}` makes the variable `{own}`, as the \
-                 parameter `{}` does",
-                other.name
+                 parameter `{other}` does"
             );
             problems.add(line, message);
         }
     }
 }
 
-fn surroundings_of(
+fn around_of(
     setup: Option<&String>,
     env: &Entries<String>,
     modules: &[Spanned<String>],
     container: Option<&Spanned<String>>,
-    parameters: &[Parameter],
+    known: &Known,
     problems: &mut Problems,
-) -> Surroundings {
+) -> Around {
+    if let Some(entry) = env.0.get(ENVIRONMENT) {
+        problems.add(entry.line, format!("env has at most {ENVIRONMENT} variables"));
+        return Around::default();
+    }
     for entry in &env.0 {
         problems.keep(entry.line, check_environment(&entry.name));
-        let is_parameter = parameters.iter().any(|p| variables_of(p).contains(&entry.name));
-        if is_parameter {
+        if known.variables.contains_key(&entry.name) {
             problems.add(entry.line, format!("env `{}`: a parameter is called so", entry.name));
         }
         if entry.value.contains('\0') {
@@ -219,29 +233,15 @@ fn surroundings_of(
     if let Some(image) = container {
         problems.keep(line_of(image), check_image(&image.value));
     }
-    Surroundings {
-        setup: setup.cloned().into_iter().collect(),
+    Around {
+        setup: setup.cloned(),
         env: env.0.iter().map(|entry| (entry.name.clone(), entry.value.clone())).collect(),
         modules: modules.iter().map(|module| module.value.clone()).collect(),
-        container: container.map(|image| image.value.clone()).filter(|image| image != "none"),
+        container: container.map(|image| match image.value.as_str() {
+            "none" => Container::Leave,
+            image => Container::Image(image.to_owned()),
+        }),
     }
-}
-
-/// Puts a step's own surroundings into the workflow's. `container: none` leaves the container.
-fn merged(
-    common: &Surroundings,
-    own: Surroundings,
-    container: Option<&Spanned<String>>,
-) -> Surroundings {
-    let mut all = common.clone();
-    all.setup.extend(own.setup);
-    all.env.retain(|(name, _)| own.env.iter().all(|(own, _)| own != name));
-    all.env.extend(own.env);
-    all.modules.extend(own.modules);
-    if container.is_some() {
-        all.container = own.container;
-    }
-    all
 }
 
 fn retry_of(raw: &RawRetry, problems: &mut Problems) -> RetryPolicy {
@@ -311,7 +311,8 @@ impl Expressions<'_> {
 
     fn template(&mut self, what: &str, text: &Spanned<String>) -> Template {
         let template = Template::new(&text.value);
-        let checked = template::check(&template, self.parameters, self.foreach);
+        let checked =
+            template::check(&template, self.parameters, self.foreach, &self.problems.hints);
         let checked = checked.map_err(|error| format!("{what} {}: {error}", shown(&text.value)));
         self.problems.keep(line_of(text), checked);
         template
