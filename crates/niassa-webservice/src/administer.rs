@@ -9,7 +9,7 @@ use niassa_metadb::idempotency::Once;
 use niassa_metadb::{Access, Location, MetaDb, MetaDbError};
 use niassa_model::account::{AccountId, Email, Role};
 
-use crate::sign_in::password::{self, PasswordError};
+use crate::sign_in::password::{Hashing, PasswordError};
 
 /// Why a MetaDB could not be administered.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +92,7 @@ pub async fn set_password(
     password: &str,
 ) -> Result<(), AdministerError> {
     let metadb = open_migrated(metadb).await?;
-    let hash = password::hash(password).await?;
+    let hash = Hashing::default().hash(password).await?;
     let changed = metadb.set_password(&operator(), email, &hash).await;
     metadb.close().await;
     changed?.map(drop).ok_or_else(|| AdministerError::NoAccount(email.clone()))
@@ -136,7 +136,7 @@ async fn make_account(
     role: Role,
     password: &str,
 ) -> Result<(), AdministerError> {
-    let password_hash = password::hash(password).await?;
+    let password_hash = Hashing::default().hash(password).await?;
     let new = NewAccount { email: email.clone(), role, password_hash };
     match metadb.create_account(&operator(), &new, None).await? {
         Once::Done(AccountMade::Made(_)) => Ok(()),

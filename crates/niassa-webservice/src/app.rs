@@ -8,7 +8,7 @@ use std::time::Duration;
 use niassa_metadb::MetaDb;
 use niassa_metadb::schedule::Scheduler;
 use niassa_model::time::Clock;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::bundle_store::BundleStore;
@@ -46,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) proxies: Proxies,
     /// What was served.
     pub(crate) metrics: Metrics,
+    /// Places of those who follow the log.
+    pub(crate) streams: Arc<Semaphore>,
     /// Whether an account was found; none ever goes away again.
     pub(crate) has_accounts: AtomicBool,
 }

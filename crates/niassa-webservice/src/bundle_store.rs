@@ -1,18 +1,20 @@
 //! The archives of bundles on the service's disk: `<data>/bundles/<sha256>.zip`.
 //!
-//! An archive is there, whole and synced, before the MetaDB says so; nothing is ever removed but
-//! what an interrupted upload left behind.
+//! An archive is there, whole and synced, before the MetaDB says so. Nothing is ever removed but what
+//! an interrupted upload left behind, and what the MetaDB refused and names nowhere.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use niassa_model::time::Timestamp;
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::sign_in::hex;
 
@@ -25,6 +27,18 @@ const ABANDONED: Duration = Duration::from_hours(24);
 #[derive(Debug, Clone)]
 pub(crate) struct BundleStore {
     folder: PathBuf,
+    installing: Arc<RwLock<()>>,
+}
+
+/// As long as this is there no archive is removed: one was stored, and the MetaDB does not know yet.
+pub(crate) struct Installing<'store> {
+    _shared: RwLockReadGuard<'store, ()>,
+}
+
+/// As long as this is there nobody is between storing an archive and telling the MetaDB.
+pub(crate) struct Removing<'store> {
+    store: &'store BundleStore,
+    _alone: RwLockWriteGuard<'store, ()>,
 }
 
 /// Why the store cannot be written.
@@ -32,6 +46,12 @@ pub(crate) struct BundleStore {
 pub(crate) enum StoreError {
     #[error("write {}", path.display())]
     Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("remove {}", path.display())]
+    Remove {
         path: PathBuf,
         #[source]
         source: io::Error,
@@ -73,12 +93,22 @@ impl BundleStore {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { folder })
+        Ok(Self { folder, installing: Arc::default() })
     }
 
     /// Returns where the archive of a digest lies.
     pub(crate) fn path(&self, sha256: &str) -> PathBuf {
         self.folder.join(format!("{sha256}.zip"))
+    }
+
+    /// Begins to install: until the MetaDB has answered what is kept stays.
+    pub(crate) async fn installing(&self) -> Installing<'_> {
+        Installing { _shared: self.installing.read().await }
+    }
+
+    /// Waits until nobody installs.
+    pub(crate) async fn removing(&self) -> Removing<'_> {
+        Removing { store: self, _alone: self.installing.write().await }
     }
 
     /// Begins to receive an archive.
@@ -102,6 +132,19 @@ impl BundleStore {
         });
         let folder = &self.folder;
         kept.await?.map_err(|source| StoreError::Write { path: folder.clone(), source })
+    }
+}
+
+impl Removing<'_> {
+    /// Removes an archive that the MetaDB does not know.
+    pub(crate) async fn remove(&self, sha256: &str) -> Result<(), StoreError> {
+        let path = self.store.path(sha256);
+        match tokio::fs::remove_file(&path).await {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Remove { path, source })
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 

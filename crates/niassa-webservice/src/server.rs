@@ -1,4 +1,10 @@
 //! Connections: accepting, TLS, and an end to each within a bounded time.
+//!
+//! A connection that asks nothing for a while is closed, whatever it has sent so far: the library
+//! below waits for a first line without end. One whose answer is still being sent is not silent.
+
+mod in_flight;
+mod peers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +23,8 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::http::auth::Peer;
+use in_flight::InFlight;
+pub(crate) use peers::Peers;
 
 /// Connections open at once; others wait in the listener's queue.
 const MOST_CONNECTIONS: usize = 2_048;
@@ -36,6 +44,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    peers: Arc<Peers>,
     stopping: CancellationToken,
     connections: TaskTracker,
 ) {
@@ -46,10 +55,14 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, peer, place)) = accepted else { continue };
+        let Some(of_peer) = peers.enter(peer.0) else {
+            tracing::debug!("refused {}: it has too many connections", peer.0);
+            continue;
+        };
         let (tls, router, stopping) = (tls.clone(), router.clone(), stopping.clone());
         connections.spawn(async move {
             connection(stream, peer, tls, router, stopping).await;
-            drop(place);
+            drop((place, of_peer));
         });
     }
     connections.close();
@@ -80,25 +93,34 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("set_nodelay: {error}");
     }
-    let Some(tls) = tls else { return drive(stream, peer, router, stopping).await };
+    let Some(tls) = tls else { return drive(stream, peer, router, stopping, HEAD).await };
     let shaken = tokio::select! {
         () = stopping.cancelled() => return,
         shaken = tokio::time::timeout(HANDSHAKE, tls.accept(stream)) => shaken,
     };
     match shaken {
-        Ok(Ok(stream)) => drive(stream, peer, router, stopping).await,
+        Ok(Ok(stream)) => drive(stream, peer, router, stopping, HEAD).await,
         Ok(Err(error)) => tracing::debug!("TLS with {}: {error}", peer.0),
         Err(_) => tracing::debug!("TLS with {}: no handshake in time", peer.0),
     }
 }
 
-async fn drive<Stream>(stream: Stream, peer: Peer, router: Router, stopping: CancellationToken)
-where
+async fn drive<Stream>(
+    stream: Stream,
+    peer: Peer,
+    router: Router,
+    stopping: CancellationToken,
+    silent: Duration,
+) where
     Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let in_flight = InFlight::default();
+    let counted = in_flight.clone();
     let service = tower::service_fn(move |mut request: axum::http::Request<_>| {
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(Request::map(request, axum::body::Body::new))
+        let begun = counted.begin();
+        let answered = router.clone().oneshot(Request::map(request, axum::body::Body::new));
+        async move { answered.await.map(|response| begun.until_sent(response)) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD);
@@ -108,11 +130,13 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stopping.cancelled() => {
+        () = asked_to_end(&in_flight, &stopping, silent) => {
             connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(STOP_WITHIN, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return tracing::warn!("cut off {}: the service stops", peer.0),
+            tokio::select! {
+                ended = connection => ended,
+                () = cut_off(&in_flight, &stopping) => {
+                    return tell_cut(peer, &stopping);
+                }
             }
         }
     };
@@ -120,3 +144,36 @@ where
         tracing::debug!("connection with {}: {error}", peer.0);
     }
 }
+
+/// Who is silent loses nothing; who waits for an answer while the service stops might.
+fn tell_cut(peer: Peer, stopping: &CancellationToken) {
+    if stopping.is_cancelled() {
+        tracing::warn!("cut off {}: the service stops", peer.0);
+    } else {
+        tracing::debug!("cut off {}: it is silent", peer.0);
+    }
+}
+
+/// Waits until a connection should take no further request.
+async fn asked_to_end(in_flight: &InFlight, stopping: &CancellationToken, silent: Duration) {
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        () = in_flight.silence(silent) => {}
+    }
+}
+
+/// Waits until a connection that should end has answered what it was asked at the last moment, or
+/// the service cannot wait for that.
+async fn cut_off(in_flight: &InFlight, stopping: &CancellationToken) {
+    let stops = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        () = stops => {}
+        () = in_flight.silence(STOP_WITHIN) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -21,18 +21,16 @@ use niassa_metadb::MetaDb;
 use niassa_model::account::{AccountId, Caller, Email};
 use niassa_model::limits::CREDENTIAL_CACHE;
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
 use crate::error::Failed;
-use failures::Failures;
+use failures::{Attempt, Failures};
+use password::Hashing;
 use remembered::{Entry, Remembered};
 
 /// What every token begins with, so that people and scanners recognise one.
 pub(crate) const TOKEN_PREFIX: &str = "nia_";
 /// How long a token is remembered: another process may revoke it.
 const TOKEN_CACHE: Duration = Duration::from_secs(5);
-/// Passwords verified at the same time: each takes 19 MiB.
-const VERIFIED_AT_ONCE: usize = 2;
 
 /// The digest under which a credential is remembered.
 type Fingerprint = [u8; 32];
@@ -42,7 +40,7 @@ pub(crate) struct SignIn {
     mac: Hmac<Sha256>,
     remembered: Mutex<Remembered>,
     failures: Mutex<Failures>,
-    verifying: Semaphore,
+    hashing: Hashing,
 }
 
 /// What stands in the `Authorization` header.
@@ -61,7 +59,7 @@ impl SignIn {
             mac,
             remembered: Mutex::default(),
             failures: Mutex::default(),
-            verifying: Semaphore::new(VERIFIED_AT_ONCE),
+            hashing: Hashing::default(),
         }
     }
 
@@ -83,6 +81,11 @@ impl SignIn {
                 self.by_password(metadb, fingerprint, &email, password, client).await
             }
         }
+    }
+
+    /// Hashes a new password.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, Failed> {
+        Ok(self.hashing.hash(password).await?)
     }
 
     /// Forgets what was verified of an account, because it or a token of it changed.
@@ -111,12 +114,18 @@ impl SignIn {
         password: String,
         client: IpAddr,
     ) -> Result<Arc<Caller>, Failed> {
-        let who = self.fingerprint(format!("{client} {}", email.to_lowercase()).as_bytes());
-        if lock(&self.failures).are_too_many(&who, Instant::now()) {
-            let detail = "too many failed attempts to sign in to this account from your address";
-            return Err(Failed::new(ProblemCode::TooMany, detail).hint("wait a minute"));
+        if password::is_too_long(&password) {
+            // No account has it, so it is no guess, and there is nothing to hash or to count.
+            return Err(refused());
         }
-        let permit = self.verifying.acquire().await;
+        let who = Attempt {
+            pair: self.fingerprint(format!("{client} {}", email.to_lowercase()).as_bytes()),
+            address: self.fingerprint(client.to_string().as_bytes()),
+        };
+        self.check_failures(&who)?;
+        let turn = self.hashing.turn().await?;
+        // Others that waited before this one may have failed meanwhile.
+        self.check_failures(&who)?;
         // Sixteen clients that come with the same password at once wait here for the first of them.
         if let Some(caller) = lock(&self.remembered).recall(&fingerprint, Instant::now()) {
             return Ok(caller);
@@ -127,11 +136,11 @@ impl SignIn {
             Err(_) => None,
         };
         let hash = account.as_ref().map(|account| account.password_hash.clone());
-        let verified = password::verify(password, hash).await?;
-        drop(permit);
+        // The turn is kept until the outcome is counted: whoever comes next sees the count.
+        let (verified, _turn) = password::verify(turn, password, hash).await?;
         let caller = account.filter(|account| verified && !account.is_disabled);
         let Some(account) = caller else {
-            lock(&self.failures).count(who, Instant::now());
+            lock(&self.failures).count(&who, Instant::now());
             return Err(refused());
         };
         let caller = Arc::new(Caller {
@@ -142,6 +151,14 @@ impl SignIn {
         });
         self.remember(fingerprint, &caller, CREDENTIAL_CACHE, generation);
         Ok(caller)
+    }
+
+    fn check_failures(&self, who: &Attempt) -> Result<(), Failed> {
+        if lock(&self.failures).are_too_many(who, Instant::now()) {
+            let detail = "too many failed attempts to sign in to this account from your address";
+            return Err(Failed::new(ProblemCode::TooMany, detail).hint("wait a minute"));
+        }
+        Ok(())
     }
 
     fn remember(&self, at: Fingerprint, caller: &Arc<Caller>, lasts: Duration, generation: u64) {

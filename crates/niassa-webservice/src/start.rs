@@ -11,7 +11,7 @@ use niassa_metadb::schedule::Scheduler;
 use niassa_metadb::{MetaDb, MetaDbError};
 use niassa_model::time::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -22,8 +22,10 @@ use crate::config::{ConfigError, ServiceConfig};
 use crate::known_workflows::KnownWorkflows;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
+use crate::server::Peers;
 use crate::sign_in::SignIn;
 use crate::tls::{self, TlsError};
+use crate::usecases::watch::MOST_STREAMS;
 use crate::{http, server};
 
 /// How long closing the MetaDB may take.
@@ -98,6 +100,7 @@ pub async fn start(
         listener,
         tls,
         http::router(app),
+        Peers::new(&config.trusted_proxies),
         stopping.clone(),
         connections.clone(),
     ));
@@ -156,6 +159,7 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         sign_in: SignIn::new(),
         proxies: Proxies::new(&config.trusted_proxies),
         metrics: Metrics::default(),
+        streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         has_accounts: AtomicBool::new(has_accounts),
     }))
 }

@@ -26,7 +26,7 @@ use tower::ServiceExt;
 use crate::app::App;
 use crate::config::ServiceConfig;
 use crate::http::auth::Peer;
-use crate::sign_in::password;
+use crate::sign_in::password::Hashing;
 
 /// The password of every account that [`service`] makes.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -208,7 +208,7 @@ impl Answer {
 pub(crate) async fn make_account(metadb: &MetaDb, email: &str, role: Role) {
     static HASH: OnceLock<String> = OnceLock::new();
     if HASH.get().is_none() {
-        let hash = password::hash(PASSWORD).await.unwrap();
+        let hash = Hashing::default().hash(PASSWORD).await.unwrap();
         // Another test may have been faster; its hash is as good.
         drop(HASH.set(hash));
     }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use niassa_api::claims::{Desire, NewAttempt, NewAttempts};
 use niassa_model::accession::Accession;
+use niassa_model::limits::FACTS_PER_CALL;
 use niassa_model::plan::Plan;
 use niassa_model::run::RunTag;
 use niassa_model::run::reconcile::{
@@ -126,8 +127,9 @@ pub(crate) fn make_attempts(run: &OpenRun, decision: &Decision) -> Result<(), Ru
     Ok(())
 }
 
-/// Returns what the service has to know before the orders are delivered: attempts after the first.
-pub(crate) fn new_attempts(decision: &Decision) -> Option<NewAttempts> {
+/// Returns what the service has to know before the orders are delivered: attempts after the first,
+/// in records of a bounded size. Each names the requests it answers, as the cause of its attempts.
+pub(crate) fn new_attempts(decision: &Decision) -> Vec<NewAttempts> {
     let later =
         decision.submit.iter().filter(|submission| submission.attempt != AttemptNumber::FIRST);
     let attempts: Vec<NewAttempt> = later
@@ -137,8 +139,14 @@ pub(crate) fn new_attempts(decision: &Decision) -> Option<NewAttempts> {
             resources: submission.resources,
         })
         .collect();
-    let answered = decision.answered.clone();
-    (!attempts.is_empty() || !answered.is_empty()).then_some(NewAttempts { answered, attempts })
+    let record = |attempts: &[NewAttempt]| NewAttempts {
+        answered: decision.answered.clone(),
+        attempts: attempts.to_vec(),
+    };
+    if attempts.is_empty() && !decision.answered.is_empty() {
+        return vec![record(&[])];
+    }
+    attempts.chunks(FACTS_PER_CALL).map(record).collect()
 }
 
 /// Returns the supervisor's orders for a decision. `accessions` are those of the steps, in order.

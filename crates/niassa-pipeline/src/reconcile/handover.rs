@@ -88,7 +88,7 @@ impl Reconciler {
             let steps = step_records(&ready.run.plan);
             records.extend(steps.chunks(FACTS_PER_CALL).map(|steps| Done::Steps(steps.to_vec())));
         }
-        records.extend(new_attempts(&ready.decision).map(Done::Attempts));
+        records.extend(new_attempts(&ready.decision).into_iter().map(Done::Attempts));
         let submitted =
             matches!(ready.claim.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
         if submitted || !ready.decision.submit.is_empty() {

@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::SignedIn;
-use super::extract::Body;
+use super::extract::{Body, RUN_BYTES};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::act;
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn actions(
     State(app): State<App>,
     signed_in: SignedIn,
-    Body(request): Body<RecordActions>,
+    Body(request): Body<RecordActions, RUN_BYTES>,
 ) -> Result<Json<ActionAnswers>, Failed> {
     let access = signed_in.may(Action::Launch)?;
     act::actions(&app, &access, &signed_in.0.launch_hosts(), request).await.map(Json)

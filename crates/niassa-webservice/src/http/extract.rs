@@ -22,16 +22,21 @@ use crate::app::App;
 use crate::error::Failed;
 use crate::sign_in::hex;
 
-/// Most bytes of a JSON body: a thousand facts with both ends of their streams.
-const BODY_BYTES: usize = 192 * 1024 * 1024;
+const MIB: usize = 1024 * 1024;
+/// Most bytes of a JSON body whose route says nothing else.
+const BODY_BYTES: usize = MIB;
+/// Most bytes of a body with a run's ini files, a launcher's actions, or the files of a run.
+pub(super) const RUN_BYTES: usize = 32 * MIB;
+/// Most bytes of a body with a thousand facts, with both ends of their streams.
+pub(super) const FACTS_BYTES: usize = 192 * MIB;
 /// Most bytes of an `Idempotency-Key`.
 const KEY_BYTES: usize = 255;
 
-/// A JSON body.
-pub(crate) struct Body<T>(pub(crate) T);
+/// A JSON body of at most so many bytes.
+pub(crate) struct Body<T, const MOST: usize = BODY_BYTES>(pub(crate) T);
 
-/// A JSON body of a request that creates, with the key by which a repetition is known.
-pub(crate) struct Keyed<T> {
+/// A JSON body of a request that creates, of at most so many bytes, with the key by which a repetition is known.
+pub(crate) struct Keyed<T, const MOST: usize = BODY_BYTES> {
     /// The key, and the digest of method, path and body; nothing where the client sent no key.
     pub(crate) once: Option<OnceKey>,
     /// What is asked.
@@ -54,23 +59,23 @@ pub(crate) struct Params<T>(pub(crate) T);
 /// The accession in the path: `{swid}`.
 pub(crate) struct Swid(pub(crate) Accession);
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+impl<T: DeserializeOwned, const MOST: usize> FromRequest<App> for Body<T, MOST> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
         must_be_json(request.headers())?;
-        parse(&collect(request.into_body()).await?).map(Self)
+        parse(&collect(request.into_body(), MOST).await?).map(Self)
     }
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
+impl<T: DeserializeOwned, const MOST: usize> FromRequest<App> for Keyed<T, MOST> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, _: &App) -> Result<Self, Failed> {
         must_be_json(request.headers())?;
         let key = key(request.headers())?;
         let (parts, body) = request.into_parts();
-        let body = collect(body).await?;
+        let body = collect(body, MOST).await?;
         let once = key.map(|key| OnceKey { key, request_sha256: digest(&parts, &body) });
         Ok(Self { once, request: parse(&body)? })
     }
@@ -153,14 +158,14 @@ pub(super) fn digest(parts: &Parts, body: &[u8]) -> String {
 }
 
 /// Reads a body of bounded size; one that came in one piece is not copied.
-async fn collect(body: HttpBody) -> Result<Bytes, Failed> {
+async fn collect(body: HttpBody, most: usize) -> Result<Bytes, Failed> {
     let mut pieces = body.into_data_stream();
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|_| bad("the body ended early".to_owned()))?;
-        if first.len() + rest.len() + piece.len() > BODY_BYTES {
-            let detail = format!("the body has more than {} MiB", BODY_BYTES / (1024 * 1024));
+        if first.len() + rest.len() + piece.len() > most {
+            let detail = format!("the body has more than {} MiB", most / MIB);
             return Err(Failed::new(ProblemCode::TooLarge, detail));
         }
         if first.is_empty() && rest.is_empty() {

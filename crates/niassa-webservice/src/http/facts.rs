@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::SignedIn;
-use super::extract::Body;
+use super::extract::{Body, FACTS_BYTES};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::record;
@@ -25,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn facts(
     State(app): State<App>,
     signed_in: SignedIn,
-    Body(request): Body<RecordFacts>,
+    Body(request): Body<RecordFacts, FACTS_BYTES>,
 ) -> Result<Json<FactsRecorded>, Failed> {
     let access = signed_in.may(Action::Launch)?;
     record::facts(&app, &access, &signed_in.0.launch_hosts(), request).await.map(Json)

@@ -32,7 +32,7 @@ async fn readyz(State(app): State<App>) -> Result<&'static str, Failed> {
     if !app.metadb.is_migrated().await {
         let detail = "the MetaDB does not answer, or is not migrated to this version";
         return Err(Failed::new(ProblemCode::Unavailable, detail)
-            .hint(format!("seqware metadb migrate --metadb {}", app.metadb.location())));
+            .hint("on the service's machine: seqware metadb migrate --metadb LOCATION"));
     }
     Ok("ready\n")
 }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::SignedIn;
-use super::extract::{Body, Keyed, Swid};
+use super::extract::{Body, Keyed, RUN_BYTES, Swid};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::{create_metadata, find_object, import_run, share_study};
@@ -112,7 +112,7 @@ async fn object(
 async fn import(
     State(app): State<App>,
     signed_in: SignedIn,
-    Keyed { once, request }: Keyed<ImportRun>,
+    Keyed { once, request }: Keyed<ImportRun, RUN_BYTES>,
 ) -> Result<(StatusCode, Json<ImportedRun>), Failed> {
     let access = signed_in.may(Action::Schedule)?;
     let imported = import_run::import_run(&app, &access, request, once).await?;

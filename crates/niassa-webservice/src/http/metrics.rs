@@ -20,7 +20,9 @@ use crate::app::App;
 use crate::error::Failed;
 
 /// Headers by which a proxy says that it speaks for somebody.
-const PROXIED: [&str; 2] = ["x-forwarded-for", "forwarded"];
+const PROXIED: [&str; 4] = ["forwarded", "via", "x-real-ip", "x-client-ip"];
+/// How others of them begin.
+const PROXIED_PREFIX: &str = "x-forwarded-";
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -34,7 +36,9 @@ impl FromRequestParts<App> for Watcher {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
-        let is_proxied = PROXIED.iter().any(|name| parts.headers.contains_key(*name));
+        let is_proxied = parts.headers.keys().any(|name| {
+            PROXIED.contains(&name.as_str()) || name.as_str().starts_with(PROXIED_PREFIX)
+        });
         if peer(parts).to_canonical().is_loopback() && !is_proxied {
             return Ok(Self);
         }

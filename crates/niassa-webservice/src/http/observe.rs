@@ -47,7 +47,7 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     if request.uri().path() != paths::LIVEZ {
         match app.has_accounts().await {
             Ok(true) => {}
-            Ok(false) => return nobody(app).into_response(),
+            Ok(false) => return nobody().into_response(),
             Err(failed) => return failed.into_response(),
         }
     }
@@ -78,9 +78,10 @@ fn seal(headers: &mut HeaderMap, id: Uuid) {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
 }
 
-fn nobody(app: &App) -> Failed {
+/// Whoever asks may be anybody, so that the hint does not say where the MetaDB is; the log does.
+fn nobody() -> Failed {
     Failed::new(ProblemCode::Unavailable, "this service has no account yet")
-        .hint(format!("seqware metadb init --metadb {} --admin EMAIL", app.metadb.location()))
+        .hint("on the service's machine: seqware metadb init --metadb LOCATION --admin EMAIL")
 }
 
 fn too_slow() -> Failed {
@@ -125,6 +126,6 @@ mod tests {
         let problem: Problem = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem.code, ProblemCode::Internal);
         assert_eq!(problem.request_id, Some(id));
-        assert!(!String::from_utf8_lossy(&body).contains("42"));
+        assert!(!String::from_utf8_lossy(&body).contains("secret"));
     }
 }

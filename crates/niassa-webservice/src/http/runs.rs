@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::SignedIn;
-use super::extract::{Keyed, Params, Swid, page, page_after, page_size, plain};
+use super::extract::{Keyed, Params, RUN_BYTES, Swid, page, page_after, page_size, plain};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::look::{self, Part};
@@ -53,7 +53,7 @@ async fn list(
 async fn schedule(
     State(app): State<App>,
     signed_in: SignedIn,
-    Keyed { once, request }: Keyed<ScheduleRun>,
+    Keyed { once, request }: Keyed<ScheduleRun, RUN_BYTES>,
 ) -> Result<(StatusCode, Json<ScheduledRun>), Failed> {
     let access = signed_in.may(Action::Schedule)?;
     if request.claim_for.is_some() {

@@ -1,12 +1,21 @@
-//! Passwords: argon2id, away from the threads that answer requests.
+//! Passwords: argon2id, away from the threads that answer requests, and few at a time.
+//!
+//! A hash goes on when the client that wanted it is gone. So its turn goes with it onto the thread,
+//! and ends when the hash does.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use niassa_api::error::ProblemCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Failed;
+
+/// Passwords hashed at the same time: each takes 19 MiB.
+const AT_ONCE: usize = 2;
+/// Most that wait for their turn.
+const WAITING: usize = 64;
 
 /// Fewest characters of a password.
 const SHORTEST: usize = 8;
@@ -16,6 +25,17 @@ const LONGEST: usize = 1_024;
 /// Blocks of 1 KiB of which glibc never keeps the memory: more than 32 MiB.
 const NEVER_KEPT_BLOCKS: usize = 33 * 1024;
 
+/// Gives out the turns to hash.
+pub(crate) struct Hashing {
+    turns: Arc<Semaphore>,
+    waiting: Semaphore,
+}
+
+/// The right to hash one password now.
+pub(crate) struct Turn {
+    _permit: OwnedSemaphorePermit,
+}
+
 /// A password cannot be used, or hashed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PasswordError {
@@ -23,34 +43,68 @@ pub(crate) enum PasswordError {
     TooShort,
     #[error("a password has at most {LONGEST} bytes")]
     TooLong,
+    #[error("too many passwords are being hashed")]
+    Busy,
     #[error("hash a password: {0}")]
     Hash(String),
     #[error("hash a password")]
     Ended(#[source] tokio::task::JoinError),
 }
 
-/// Hashes a new password with a salt of its own.
-pub(crate) async fn hash(password: &str) -> Result<String, PasswordError> {
-    if password.chars().count() < SHORTEST {
-        return Err(PasswordError::TooShort);
+impl Default for Hashing {
+    fn default() -> Self {
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), waiting: Semaphore::new(WAITING) }
     }
-    if password.len() > LONGEST {
-        return Err(PasswordError::TooLong);
+}
+
+impl Hashing {
+    /// Waits for a turn, unless too many wait already.
+    pub(crate) async fn turn(&self) -> Result<Turn, PasswordError> {
+        let place = self.waiting.try_acquire().map_err(|_| PasswordError::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        drop(place);
+        // Turns are never closed, so there is always one at last.
+        turn.map(|permit| Turn { _permit: permit }).map_err(|_| PasswordError::Busy)
     }
-    let password = password.to_owned();
-    let hashed = tokio::task::spawn_blocking(move || hash_now(&password)).await;
-    hashed.map_err(PasswordError::Ended)?
+
+    /// Hashes a new password with a salt of its own.
+    pub(crate) async fn hash(&self, password: &str) -> Result<String, PasswordError> {
+        if password.chars().count() < SHORTEST {
+            return Err(PasswordError::TooShort);
+        }
+        if is_too_long(password) {
+            return Err(PasswordError::TooLong);
+        }
+        let password = password.to_owned();
+        let turn = self.turn().await?;
+        let hashed = tokio::task::spawn_blocking(move || {
+            let hashed = hash_now(&password);
+            drop(turn);
+            hashed
+        });
+        hashed.await.map_err(PasswordError::Ended)?
+    }
+}
+
+/// Tells whether no account can have this password.
+pub(crate) fn is_too_long(password: &str) -> bool {
+    password.len() > LONGEST
 }
 
 /// Verifies a password against a stored hash. Where there is none, as long is spent on a hash that
-/// nothing matches, so that the time does not tell which accounts exist.
-pub(crate) async fn verify(password: String, hash: Option<String>) -> Result<bool, Failed> {
-    if password.len() > LONGEST {
-        return Ok(false);
+/// nothing matches, so that the time does not tell which accounts exist. The turn comes back, and
+/// ends where the caller is done with it, or with the hash where the caller is gone.
+pub(crate) async fn verify(
+    turn: Turn,
+    password: String,
+    hash: Option<String>,
+) -> Result<(bool, Turn), Failed> {
+    if is_too_long(&password) {
+        return Ok((false, turn));
     }
-    let verified = tokio::task::spawn_blocking(move || match hash {
-        Some(hash) => matches(&password, &hash),
-        None => matches(&password, decoy()),
+    let verified = tokio::task::spawn_blocking(move || {
+        let verified = matches(&password, hash.as_deref().unwrap_or_else(|| decoy()));
+        (verified, turn)
     });
     verified.await.map_err(|error| Failed::internal(&error))
 }
@@ -60,6 +114,10 @@ impl From<PasswordError> for Failed {
         match error {
             PasswordError::TooShort | PasswordError::TooLong => {
                 Self::new(ProblemCode::Invalid, error.to_string())
+            }
+            PasswordError::Busy => {
+                let detail = "too many sign in with passwords or change them at this moment";
+                Self::new(ProblemCode::TooMany, detail).hint("a token is verified at once")
             }
             PasswordError::Hash(_) | PasswordError::Ended(_) => Self::internal(&error),
         }
@@ -116,17 +174,20 @@ fn decoy() -> &'static str {
 #[cfg(test)]
 mod tests {
     use argon2::PasswordHasher;
+    use futures_util::FutureExt;
 
     use super::*;
 
     #[tokio::test]
     async fn a_hash_has_a_salt_of_its_own_and_matches_only_its_password() {
-        let first = hash("long enough").await.unwrap();
-        let second = hash("long enough").await.unwrap();
+        let hashing = Hashing::default();
+        let first = hashing.hash("long enough").await.unwrap();
+        let second = hashing.hash("long enough").await.unwrap();
         assert!(first.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{first}");
         assert_ne!(first, second);
         let check = async |password: &str, hash: Option<String>| {
-            verify(password.to_owned(), hash).await.unwrap()
+            let turn = hashing.turn().await.unwrap();
+            verify(turn, password.to_owned(), hash).await.unwrap().0
         };
         assert!(check("long enough", Some(first.clone())).await);
         assert!(!check("long enougH", Some(first)).await);
@@ -144,7 +205,38 @@ mod tests {
 
     #[tokio::test]
     async fn short_and_endless_passwords_are_refused() {
-        assert!(matches!(hash("1234567").await, Err(PasswordError::TooShort)));
-        assert!(matches!(hash(&"x".repeat(1_025)).await, Err(PasswordError::TooLong)));
+        let hashing = Hashing::default();
+        assert!(matches!(hashing.hash("1234567").await, Err(PasswordError::TooShort)));
+        let endless = hashing.hash(&"x".repeat(1_025)).await;
+        assert!(matches!(endless, Err(PasswordError::TooLong)));
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_nobody_waits_for_keeps_its_turn() {
+        let hashing = Hashing::default();
+        let (first, second) = (hashing.turn().await.unwrap(), hashing.turn().await.unwrap());
+        // Polled once, the hash is on its thread; then the client is gone.
+        let verified = verify(first, "long enough".to_owned(), None);
+        assert!(verified.now_or_never().is_none());
+        assert_eq!(hashing.turns.available_permits(), 0);
+        let third = hashing.turn().await.unwrap();
+        drop((second, third));
+        let hashed = hashing.hash("long enough");
+        assert!(hashed.now_or_never().is_none());
+        assert_eq!(hashing.turns.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_queue_has_an_end() {
+        let hashing = Hashing::default();
+        let turns = [hashing.turn().await.unwrap(), hashing.turn().await.unwrap()];
+        let mut waiting: Vec<_> = (0..WAITING).map(|_| Box::pin(hashing.turn())).collect();
+        for turn in &mut waiting {
+            assert!(turn.now_or_never().is_none());
+        }
+        let busy = hashing.hash("long enough").await;
+        assert!(matches!(busy, Err(PasswordError::Busy)));
+        drop(turns);
+        assert!(waiting.remove(0).await.is_ok());
     }
 }

@@ -1,19 +1,21 @@
 //! Records what the holders of claims did.
 
+mod check;
+
 use niassa_api::claims::{self, ActionAnswers, RecordActions, RunAction, StepRecord};
-use niassa_api::error::ProblemCode;
 use niassa_metadb::Access;
 use niassa_metadb::actions::{Action, Done, EngineId, NewAttempt, NewStep, Verdict, Word};
 use niassa_metadb::claims::Held;
 use niassa_model::account::LaunchHosts;
-use niassa_model::limits::{FACTS_PER_CALL, PLAN_STEPS};
 
 use super::claim::check_holder;
 use crate::app::App;
 use crate::error::Failed;
 
-/// Most actions of one call.
-const ACTIONS_PER_CALL: usize = 10_000;
+/// Most bytes of a note, and of what is said of a run that could not be planned.
+const NOTE_BYTES: usize = 16 * 1024;
+/// What stands for the rest of a text.
+const ELLIPSIS: char = '…';
 
 /// Records the actions of one call.
 pub(crate) async fn actions(
@@ -23,7 +25,7 @@ pub(crate) async fn actions(
     request: RecordActions,
 ) -> Result<ActionAnswers, Failed> {
     check_holder(&request.holder)?;
-    check_size(&request.actions)?;
+    check::check(&request.actions)?;
     let actions: Vec<Action> = request.actions.into_iter().map(action).collect();
     let answers = app.metadb.record_actions(access, hosts, &request.holder, &actions).await?;
     let answer = |answer: niassa_metadb::actions::ActionAnswer| claims::ActionAnswer {
@@ -35,38 +37,6 @@ pub(crate) async fn actions(
         accessions: answer.accessions,
     };
     Ok(ActionAnswers { answers: answers.into_iter().map(answer).collect() })
-}
-
-fn check_size(actions: &[RunAction]) -> Result<(), Failed> {
-    let too_large = |detail: String| Err(Failed::new(ProblemCode::TooLarge, detail));
-    if actions.len() > ACTIONS_PER_CALL {
-        return too_large(format!(
-            "{} actions; one call takes {ACTIONS_PER_CALL}",
-            actions.len()
-        ));
-    }
-    for action in actions {
-        match &action.done {
-            claims::Done::Steps(steps) if steps.len() > FACTS_PER_CALL => {
-                return too_large(format!(
-                    "{} steps; one action takes {FACTS_PER_CALL}",
-                    steps.len()
-                ));
-            }
-            claims::Done::Planned(plan) if plan.steps as usize > PLAN_STEPS => {
-                return too_large(format!("{} steps; a plan has {PLAN_STEPS}", plan.steps));
-            }
-            claims::Done::Placed(_)
-            | claims::Done::Planned(_)
-            | claims::Done::Steps(_)
-            | claims::Done::Launched(_)
-            | claims::Done::Attempts(_)
-            | claims::Done::Verdicts(_)
-            | claims::Done::CouldNotPlan(_)
-            | claims::Done::Note(_) => {}
-        }
-    }
-    Ok(())
 }
 
 fn action(action: RunAction) -> Action {
@@ -83,11 +53,8 @@ fn done(done: claims::Done) -> Done {
         claims::Done::Planned(plan) => Done::Planned { sha256: plan.sha256, steps: plan.steps },
         claims::Done::Steps(steps) => Done::Steps(steps.into_iter().map(step).collect()),
         claims::Done::Launched(launched) => {
-            let id = |id: claims::EngineId| EngineId {
-                step: id.step,
-                attempt: id.attempt,
-                id: id.id,
-            };
+            let id =
+                |id: claims::EngineId| EngineId { step: id.step, attempt: id.attempt, id: id.id };
             Done::Launched(launched.ids.into_iter().map(id).collect())
         }
         claims::Done::Attempts(new) => {
@@ -108,9 +75,9 @@ fn done(done: claims::Done) -> Done {
             Done::Verdicts(verdicts.into_iter().map(verdict).collect())
         }
         claims::Done::CouldNotPlan(why) => {
-            Done::CouldNotPlan { reason: why.reason, detail: why.detail }
+            Done::CouldNotPlan { reason: why.reason, detail: shortened(why.detail) }
         }
-        claims::Done::Note(note) => Done::Note(note),
+        claims::Done::Note(note) => Done::Note(shortened(note)),
     }
 }
 
@@ -122,5 +89,27 @@ fn step(step: StepRecord) -> NewStep {
         after: step.after,
         resources: step.resources,
         retry: step.retry,
+    }
+}
+
+/// Cuts a text that is too long: what went wrong is told all the same.
+fn shortened(mut text: String) -> String {
+    if text.len() > NOTE_BYTES {
+        text.truncate(text.floor_char_boundary(NOTE_BYTES - ELLIPSIS.len_utf8()));
+        text.push(ELLIPSIS);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_between_characters() {
+        assert_eq!(shortened("ü".repeat(NOTE_BYTES / 2)), "ü".repeat(NOTE_BYTES / 2));
+        let cut = shortened(format!("x{}", "ü".repeat(NOTE_BYTES)));
+        assert!(cut.len() <= NOTE_BYTES && cut.len() > NOTE_BYTES - 4);
+        assert!(cut.ends_with("ü…"));
     }
 }

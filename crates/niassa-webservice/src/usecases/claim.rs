@@ -16,7 +16,7 @@ use crate::error::Failed;
 
 /// Most bytes of a holder's name.
 const HOLDER_BYTES: usize = 255;
-/// Most claims that one call renews or gives back, and most runs that one call names.
+/// Most claims that one call renews or gives back, and most objects that one call names.
 const NAMED_MOST: usize = 1_000;
 
 /// Claims runs of the account.
@@ -82,10 +82,10 @@ pub(super) fn check_holder(holder: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Refuses a call that names more runs than one call may.
+/// Refuses a call that names more objects than one call may.
 pub(super) fn check_number(named: usize) -> Result<(), Failed> {
     if named > NAMED_MOST {
-        let detail = format!("{named} runs are named; one call takes {NAMED_MOST}");
+        let detail = format!("{named} objects are named; one call takes {NAMED_MOST}");
         return Err(Failed::new(ProblemCode::TooLarge, detail));
     }
     Ok(())

@@ -8,7 +8,7 @@ use niassa_metadb::idempotency::OnceKey;
 
 use crate::app::App;
 use crate::error::{Failed, done};
-use crate::sign_in::{password, sha256_hex};
+use crate::sign_in::sha256_hex;
 
 /// Makes an account for somebody who may administer.
 pub(crate) async fn create_account(
@@ -17,7 +17,7 @@ pub(crate) async fn create_account(
     request: CreateAccount,
     once: Option<OnceKey>,
 ) -> Result<Account, Failed> {
-    let password_hash = password::hash(&request.password).await?;
+    let password_hash = app.sign_in.hash(&request.password).await?;
     let once = once.map(|once| without_password(once, &request));
     let new = NewAccount { email: request.email, role: request.role, password_hash };
     match done(app.metadb.create_account(access, &new, once.as_ref()).await?)? {

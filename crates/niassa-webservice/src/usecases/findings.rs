@@ -32,6 +32,11 @@ impl Findings {
         }
     }
 
+    /// Checks a path, or the name of a machine, a user or the like.
+    pub(crate) fn path(&mut self, name: &str, text: &str) {
+        self.0.extend(path_misfit(name, text));
+    }
+
     /// Checks a text of many lines, perhaps none.
     pub(crate) fn text(&mut self, name: &str, text: &str) {
         if text.contains('\0') {
@@ -59,9 +64,29 @@ impl Findings {
     }
 }
 
+/// Says what is wrong with a path, or the name of a machine, a user or the like.
+pub(crate) fn path_misfit(name: &str, text: &str) -> Option<String> {
+    if text.contains(['\0', '\n', '\r']) {
+        Some(format!("{name} holds a NUL character or a line break"))
+    } else if text.len() > LINE_BYTES {
+        Some(format!("{name} has more than {LINE_BYTES} bytes"))
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_line() {
+        assert_eq!(path_misfit("the path", "/data/a b\tc"), None);
+        assert_eq!(path_misfit("the path", &"x".repeat(LINE_BYTES)), None);
+        for wrong in ["a\nb", "a\rb", "a\0b", &"x".repeat(LINE_BYTES + 1)] {
+            assert!(path_misfit("the path", wrong).is_some());
+        }
+    }
 
     #[test]
     fn all_that_is_wrong_is_told_at_once() {

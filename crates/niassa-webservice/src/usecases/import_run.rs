@@ -6,6 +6,7 @@ use niassa_metadb::idempotency::OnceKey;
 use niassa_metadb::metadata::imports::{ImportMade, Imported, NewImport};
 use niassa_model::run::RunTag;
 
+use super::claim::check_number;
 use super::create_metadata::made;
 use super::findings::Findings;
 use super::record_file::checked;
@@ -22,12 +23,18 @@ pub(crate) async fn import_run(
     request: ImportRun,
     once: Option<OnceKey>,
 ) -> Result<Imported, Failed> {
+    check_number(request.parents.len())?;
+    check_number(request.input_files.len())?;
+    request.files.iter().try_for_each(|file| check_number(file.parents.len()))?;
     let mut findings = Findings::default();
     if request.parents.is_empty() {
         findings.add("a run has at least one parent".to_owned());
     }
     if request.files.len() > MOST_FILES {
         findings.add(format!("a run has at most {MOST_FILES} files"));
+    }
+    if request.files.iter().map(|file| file.parents.len()).sum::<usize>() > MOST_FILES {
+        findings.add(format!("the files of a run have at most {MOST_FILES} parents"));
     }
     let files = request.files.into_iter().map(|file| checked(file, &mut findings)).collect();
     findings.settle()?;

@@ -47,8 +47,29 @@ pub(crate) async fn install_bundle(
         manifest: text.manifest,
         config: text.config,
     };
+    let installing = app.store.installing().await;
     app.store.keep(received).await.map_err(|error| Failed::internal(&error))?;
-    let outcome = done(app.metadb.install_bundle(access, &bundle, once.as_ref()).await?)?;
+    // After an error nobody knows whether the archive was named, so it stays.
+    let outcome = app.metadb.install_bundle(access, &bundle, once.as_ref()).await?;
+    drop(installing);
+    let sha256 = bundle.sha256.clone();
+    let answer = done(outcome).and_then(|outcome| answer(bundle, outcome));
+    if answer.is_err() {
+        remove_unnamed(app, &sha256).await?;
+    }
+    answer
+}
+
+/// Removes the archive of a refused installation, unless another one named it.
+async fn remove_unnamed(app: &App, sha256: &str) -> Result<(), Failed> {
+    let removing = app.store.removing().await;
+    if app.metadb.bundle(sha256).await?.is_some() {
+        return Ok(());
+    }
+    removing.remove(sha256).await.map_err(|error| Failed::internal(&error))
+}
+
+fn answer(bundle: NewBundle, outcome: BundleInstalled) -> Result<InstalledBundle, Failed> {
     let NewWorkflow { name, version, .. } = bundle.workflow;
     let (swid, installed) = match outcome {
         BundleInstalled::Now(swid) => (swid, Installed::Now),

@@ -10,8 +10,12 @@ use niassa_model::account::LaunchHosts;
 use niassa_model::limits::{FACTS_PER_CALL, LOG_TAIL_BYTES};
 use niassa_model::step::Outcome;
 
+use super::findings::path_misfit;
 use crate::app::App;
 use crate::error::Failed;
+
+/// Most outputs of one attempt.
+const OUTPUTS: usize = 50_000;
 
 /// Records the facts of one call.
 pub(crate) async fn facts(
@@ -24,16 +28,45 @@ pub(crate) async fn facts(
         let detail = format!("{} facts; one call takes {FACTS_PER_CALL}", request.facts.len());
         return Err(Failed::new(ProblemCode::TooLarge, detail));
     }
-    let facts: Vec<Fact> = request.facts.into_iter().map(fact).collect();
+    // A fact that cannot be stored does not keep the others of its launcher from being known.
+    let (mut positions, mut facts, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for (position, reported) in request.facts.into_iter().enumerate() {
+        if let Some(why) = misfit(&reported) {
+            refused.push(refusal(position, why));
+        } else {
+            positions.push(position);
+            facts.push(fact(reported));
+        }
+    }
     let taken = app.metadb.record_facts(access, hosts, &facts).await?;
-    let refused = taken.refused.into_iter().map(|(position, why)| RefusedFact {
-        position: u32::try_from(position).unwrap_or(u32::MAX),
-        why: why.to_string(),
+    let sent = |position: usize| positions.get(position).copied().unwrap_or(position);
+    refused.extend(
+        taken.refused.into_iter().map(|(position, why)| refusal(sent(position), why.to_string())),
+    );
+    refused.sort_by_key(|refused| refused.position);
+    Ok(FactsRecorded { runs: taken.runs.into_iter().map(after).collect(), refused })
+}
+
+fn refusal(position: usize, why: String) -> RefusedFact {
+    RefusedFact { position: u32::try_from(position).unwrap_or(u32::MAX), why }
+}
+
+/// Says why a fact cannot be stored, if it cannot.
+fn misfit(fact: &AttemptFact) -> Option<String> {
+    if fact.outputs.len() > OUTPUTS {
+        return Some(format!("{} outputs; an attempt has at most {OUTPUTS}", fact.outputs.len()));
+    }
+    let machine = fact.machine.iter().map(|machine| ("the machine", machine));
+    let logs = fact.stdout.iter().chain(&fact.stderr).map(|log| ("the path of a log", &log.path));
+    let outputs = fact.outputs.iter().flat_map(|output| {
+        [
+            ("the path of an output", &output.path),
+            ("the meta-type of an output", &output.meta_type),
+            ("the SHA-256 of an output", &output.sha256),
+            ("the MD5 of an output", &output.md5),
+        ]
     });
-    Ok(FactsRecorded {
-        runs: taken.runs.into_iter().map(after).collect(),
-        refused: refused.collect(),
-    })
+    machine.chain(logs).chain(outputs).find_map(|(name, text)| path_misfit(name, text))
 }
 
 fn after(run: RunNow) -> RunAfterFacts {

@@ -6,6 +6,7 @@ use niassa_metadb::files::NewFile;
 use niassa_metadb::idempotency::OnceKey;
 use niassa_model::accession::Accession;
 
+use super::claim::check_number;
 use super::create_metadata::made;
 use super::findings::Findings;
 use crate::app::App;
@@ -18,6 +19,7 @@ pub(crate) async fn record_file(
     request: CreateFile,
     once: Option<OnceKey>,
 ) -> Result<Accession, Failed> {
+    check_number(request.parents.len())?;
     let mut findings = Findings::default();
     let file = checked(request, &mut findings);
     findings.settle()?;

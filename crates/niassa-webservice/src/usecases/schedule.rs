@@ -22,6 +22,9 @@ const INLINE_BYTES: usize = 64 * 1024;
 /// Most characters of an option for the scheduler.
 const OPTION_LENGTH: usize = 64;
 
+/// Most bytes of a source's name, which is for messages alone.
+const SOURCE_NAME_BYTES: usize = 255;
+
 /// What was asked for the values of a run, as it is kept for rescheduling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct AskedValues {
@@ -49,7 +52,8 @@ pub(super) async fn schedule_from(
 ) -> Result<ScheduledRun, Failed> {
     check(&request)?;
     let workflow = request.workflow;
-    let asked = AskedValues { sources: request.sources, overrides: request.overrides };
+    let sources = request.sources.into_iter().map(with_short_name).collect();
+    let asked = AskedValues { sources, overrides: request.overrides };
     let sources = json(&asked)?;
     let resolved = resolve(app, workflow, asked).await?;
     let run = NewRun {
@@ -141,6 +145,17 @@ async fn resolve(app: &App, swid: Accession, asked: AskedValues) -> Result<Resol
     tokio::task::spawn_blocking(resolve).await.map_err(|error| Failed::internal(&error))?
 }
 
+/// Of a long path the end says more, and nobody's run is refused because of it.
+fn with_short_name(mut source: ValueSource) -> ValueSource {
+    const ELLIPSIS: &str = "…";
+    if let Some(longer) = source.name.len().checked_sub(SOURCE_NAME_BYTES).filter(|more| *more > 0)
+    {
+        let from = source.name.ceil_char_boundary(longer + ELLIPSIS.len());
+        source.name.replace_range(..from, ELLIPSIS);
+    }
+    source
+}
+
 fn source(source: ValueSource) -> Source {
     let format = match source.format {
         SourceFormat::Ini => values::SourceFormat::Ini,
@@ -181,5 +196,22 @@ fn refused(workflow: Accession, why: Refusal) -> Failed {
         Refusal::NotLinkable(misfits) => {
             invalid("a run can be linked to IUS and lanes only", &misfits, "object")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_long_name_the_end_is_kept() {
+        let named = |name: String| {
+            let text = String::new();
+            with_short_name(ValueSource { name, format: SourceFormat::Ini, text }).name
+        };
+        assert_eq!(named("ä".repeat(127)), "ä".repeat(127));
+        let short = named(format!("/{}/my.ini", "ä".repeat(200)));
+        assert!(short.len() <= SOURCE_NAME_BYTES && short.len() > SOURCE_NAME_BYTES - 2);
+        assert!(short.starts_with("…ä") && short.ends_with("/my.ini"));
     }
 }

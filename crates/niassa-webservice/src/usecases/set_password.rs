@@ -5,7 +5,6 @@ use niassa_model::account::Email;
 
 use crate::app::App;
 use crate::error::Failed;
-use crate::sign_in::password;
 
 /// Sets the caller's own password, or as an administrator anybody's. The old one is good for
 /// nothing from now on.
@@ -15,7 +14,7 @@ pub(crate) async fn set_password(
     email: &Email,
     new: &str,
 ) -> Result<(), Failed> {
-    let hash = password::hash(new).await?;
+    let hash = app.sign_in.hash(new).await?;
     let changed = app.metadb.set_password(access, email, &hash).await?;
     let account = changed.ok_or_else(|| Failed::not_found(format!("account {email}")))?;
     app.sign_in.forget(account);

@@ -3,19 +3,25 @@
 //! Requests that change something wake those who follow. Another service on the same MetaDB cannot,
 //! so the log is looked at each second as well.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use niassa_api::error::ProblemCode;
 use niassa_api::runs::RunLogEntry;
 use niassa_metadb::Access;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use super::look::answer;
 use crate::app::App;
 use crate::error::{Failed, chain};
 
+/// Streams at once.
+pub(crate) const MOST_STREAMS: usize = 256;
 /// How often the log is looked at when nobody wakes us.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long it is left alone after each look, however often we are woken.
+const LOOK_APART: Duration = Duration::from_millis(200);
 /// How long one stream lasts: whoever follows signs in again then, and may have lost its rights.
 const LASTS: Duration = Duration::from_mins(10);
 /// Entries that are read at once.
@@ -28,6 +34,8 @@ pub(crate) struct Watch {
     after: i64,
     changed: watch::Receiver<()>,
     until: Instant,
+    looked: Option<Instant>,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Watch {
@@ -37,24 +45,29 @@ impl Watch {
         access: Access,
         after: Option<i64>,
     ) -> Result<Self, Failed> {
+        let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
+            let detail = format!("{MOST_STREAMS} follow the log already");
+            Failed::new(ProblemCode::Unavailable, detail).hint("GET /v1/runs tells what changed")
+        })?;
         let after = match after {
             Some(after) => after,
             None => app.metadb.newest_entry().await?,
         };
         let changed = app.changed.subscribe();
         let until = Instant::now() + LASTS;
-        Ok(Self { app: app.clone(), access, after, changed, until })
+        let app = app.clone();
+        Ok(Self { app, access, after, changed, until, looked: None, _place: place })
     }
 
     /// Waits for entries; `None` ends the stream. What was written before the service stops is told.
     pub(crate) async fn next(&mut self) -> Option<Vec<RunLogEntry>> {
-        loop {
+        // A stream ends in time even if there was something to tell at each look.
+        while Instant::now() < self.until {
+            self.pause().await;
             self.changed.mark_unchanged();
             match self.look().await {
                 Ok(entries) if !entries.is_empty() => return Some(entries),
-                Ok(_) if self.app.stopping.is_cancelled() || Instant::now() >= self.until => {
-                    return None;
-                }
+                Ok(_) if self.app.stopping.is_cancelled() => return None,
                 Ok(_) => self.wait().await,
                 Err(error) => {
                     tracing::warn!("a stream of events ends: {}", chain(&error));
@@ -62,6 +75,18 @@ impl Watch {
                 }
             }
         }
+        None
+    }
+
+    /// Waits until the log may be looked at again.
+    async fn pause(&mut self) {
+        if let Some(looked) = self.looked {
+            tokio::select! {
+                () = self.app.stopping.cancelled() => {}
+                () = tokio::time::sleep_until(looked + LOOK_APART) => {}
+            }
+        }
+        self.looked = Some(Instant::now());
     }
 
     async fn look(&mut self) -> Result<Vec<RunLogEntry>, niassa_metadb::MetaDbError> {
@@ -82,5 +107,61 @@ impl Watch {
             () = self.app.stopping.cancelled() => {}
             _ = tokio::time::timeout(LOOK_EVERY, self.changed.changed()) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use niassa_metadb::access::Sees;
+    use niassa_model::account::AccountId;
+
+    use super::*;
+    use crate::testing::service;
+
+    async fn watch(app: &App) -> Result<Watch, Failed> {
+        let access = Access {
+            account: AccountId(1),
+            email: "ann@lab.net".to_owned(),
+            sees: Sees::Everything,
+            hosts: None,
+        };
+        Watch::begin(app, access, Some(0)).await
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_in_time_though_there_is_more_to_tell() {
+        let service = service().await;
+        let workflow = service.workflow().await;
+        service.run_of_bob(workflow).await;
+        let mut watch = watch(&service.app).await.unwrap();
+        watch.until = Instant::now();
+        assert_eq!(watch.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn looks_are_apart_however_much_happens() {
+        let service = service().await;
+        let workflow = service.workflow().await;
+        service.run_of_bob(workflow).await;
+        let mut watch = watch(&service.app).await.unwrap();
+        let began = Instant::now();
+        assert_eq!(watch.next().await.unwrap().len(), 1);
+        service.run_of_bob(workflow).await;
+        assert_eq!(watch.next().await.unwrap().len(), 1);
+        assert!(began.elapsed() >= LOOK_APART);
+    }
+
+    #[tokio::test]
+    async fn there_is_no_endless_number_of_streams() {
+        let service = service().await;
+        let app = &service.app;
+        let mut streams = Vec::new();
+        for _ in 0..MOST_STREAMS {
+            streams.push(watch(app).await.unwrap());
+        }
+        let failed = watch(app).await.err().unwrap();
+        assert_eq!(failed.0.code, ProblemCode::Unavailable);
+        streams.pop();
+        assert!(watch(app).await.is_ok());
     }
 }

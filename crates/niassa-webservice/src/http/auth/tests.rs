@@ -61,6 +61,27 @@ async fn guessing_is_stopped_for_this_account_and_address_only() {
 }
 
 #[tokio::test]
+async fn guesses_at_the_same_time_are_counted_before_they_are_tried() {
+    let service = service().await;
+    let guess = || service.basic("bob@lab.net", "wrong").from("10.0.0.9").get(WHOAMI);
+    let answers = futures_util::future::join_all((0..40).map(|_| guess())).await;
+    let tried = answers.iter().filter(|answer| answer.status == 401).count();
+    // Two are hashed at the same time.
+    assert!((20..=21).contains(&tried), "{tried}");
+    assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 401 | 429)));
+}
+
+#[tokio::test]
+async fn a_password_that_nobody_can_have_is_no_guess() {
+    let service = service().await;
+    for _ in 0..21 {
+        let answer = service.basic("bob@lab.net", &"x".repeat(1_025)).get(WHOAMI).await;
+        answer.problem(ProblemCode::NotSignedIn);
+    }
+    assert!(service.user("bob").get(WHOAMI).await.status.is_success());
+}
+
+#[tokio::test]
 async fn a_token_does_only_what_it_is_for() {
     let service = service().await;
     let study = json!({ "title": "t", "description": "" });

@@ -73,7 +73,9 @@ async fn a_version_never_changes_and_a_name_has_one_owner() {
     let second = packed(&service, "2.0", "true");
     let answer = install(service.user("eve"), "", second.clone()).await;
     assert!(answer.problem(ProblemCode::NotAllowed).detail.contains("bob@lab.net"));
+    assert_eq!(archives(&service), 1, "what was refused is not kept");
     assert_eq!(install(service.user("ann"), "", second).await.status, 201);
+    assert_eq!(archives(&service), 2);
     let reads = service.token_of_bob(&["read"]).await;
     let answer = install(service.token(&reads), "", packed(&service, "3.0", "true")).await;
     answer.problem(ProblemCode::NotAllowed);
@@ -155,4 +157,15 @@ async fn a_key_stands_for_one_archive() {
     assert_eq!(first, again);
     let answer = install(service.user("bob").once("k"), "", two).await;
     answer.problem(ProblemCode::IdempotencyMismatch);
+    assert_eq!(archives(&service), 1);
+}
+
+#[tokio::test]
+async fn an_archive_that_is_named_stays_when_it_is_refused() {
+    let service = service().await;
+    let zip = packed(&service, "1.0", "true");
+    install(service.user("bob"), "?development=1", zip.clone()).await.json::<InstalledBundle>();
+    // The name is bob's, so that eve cannot install the version, but it is the same archive.
+    install(service.user("eve"), "", zip).await.problem(ProblemCode::NotAllowed);
+    assert_eq!(archives(&service), 1);
 }

@@ -100,6 +100,80 @@ async fn a_token_claims_for_its_host_only_and_schedules_nothing() {
     assert_eq!(nothing.claims.len(), 0);
 }
 
+fn of_no_run(done: &Value) -> Value {
+    json!({"swid": 1, "epoch": 1, "done": done})
+}
+
+fn steps_of(number: usize) -> Value {
+    let step = json!({"index": 0, "name": "a", "resources": {"threads": 1}});
+    of_no_run(&json!({"steps": vec![step; number]}))
+}
+
+fn verdicts_of(number: usize) -> Value {
+    let verdict = json!({"step": 0, "status": "skipped", "reason": "parent_failed"});
+    of_no_run(&json!({"verdicts": vec![verdict; number]}))
+}
+
+fn attempts_of(number: usize) -> Value {
+    let attempt = json!({"step": 0, "attempt": 2, "resources": {"threads": 1}});
+    of_no_run(&json!({"attempts": {"attempts": vec![attempt; number]}}))
+}
+
+#[tokio::test]
+async fn texts_without_measure_are_refused() {
+    let service = service().await;
+    let placed = |directory: &str, machine: &str| {
+        let place = claim("x")["places"][0].clone();
+        json!({"placed": {"place": place, "directory": directory, "launched_on": machine}})
+    };
+    for done in [
+        placed("/runs/a\nb", "server2"),
+        placed(&format!("/{}", "x".repeat(4_096)), "server2"),
+        placed("/runs/1", "server2\0"),
+        json!({"planned": {"sha256": "g".repeat(64), "steps": 1}}),
+        json!({"planned": {"sha256": "b".repeat(63), "steps": 1}}),
+    ] {
+        let actions = json!({"holder": "a", "actions": [of_no_run(&done)]});
+        let answer = service.user("bob").post("/v1/actions", &actions).await;
+        answer.problem(ProblemCode::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn a_fact_that_cannot_be_stored_does_not_stop_the_others() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let run = claimed(&service, "a").await.claims.remove(0);
+    let actions = json!({"holder": "a", "actions": launched(&run)});
+    service.user("bob").post("/v1/actions", &actions).await.json::<ActionAnswers>();
+    let fact = |swid: i64, more: Value| {
+        let mut fact = json!({
+            "run": swid, "tag": run.tag, "step": 0, "attempt": 1, "status": "success",
+            "exit_code": 0, "started_at": 1, "ended_at": 2,
+        });
+        fact.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        fact
+    };
+    let output = |path: &str| {
+        let (sha256, md5) = ("a".repeat(64), "b".repeat(32));
+        json!({"path": path, "meta_type": "text/plain", "size": 1, "sha256": sha256, "md5": md5})
+    };
+    let swid = run.swid.get();
+    let facts = json!({"facts": [
+        fact(swid, json!({"machine": "a\nb"})),
+        fact(4_711, json!({})),
+        fact(swid, json!({"stderr": {"path": "x".repeat(4_097), "size": 0, "tail": ""}})),
+        fact(swid, json!({"outputs": [output("/a\nb")]})),
+        fact(swid, json!({"outputs": vec![output("/a"); 1_001]})),
+        fact(swid, json!({"outputs": [output("/a b")]})),
+    ]});
+    let recorded: FactsRecorded = service.user("bob").post("/v1/facts", &facts).await.json();
+    let refused: Vec<u32> = recorded.refused.iter().map(|refused| refused.position).collect();
+    assert_eq!(refused, [0, 1, 2, 3, 4]);
+    assert_eq!(recorded.runs[0].status, RunStatus::Completed);
+}
+
 #[tokio::test]
 async fn calls_without_measure_are_refused() {
     let service = service().await;
@@ -110,6 +184,18 @@ async fn calls_without_measure_are_refused() {
     let steps = json!({"steps": vec![json!({"index": 0, "name": "a", "resources": {"threads": 1}}); 1_001]});
     let actions = json!({"holder": "a", "actions": [{"swid": 1, "epoch": 1, "done": steps}]});
     bob().post("/v1/actions", &actions).await.problem(ProblemCode::TooLarge);
+    for actions in [
+        vec![steps_of(1_000); 4].into_iter().chain([steps_of(1)]).collect::<Vec<_>>(),
+        vec![verdicts_of(5_000), attempts_of(5_001)],
+    ] {
+        let actions = json!({"holder": "a", "actions": actions});
+        bob().post("/v1/actions", &actions).await.problem(ProblemCode::TooLarge);
+    }
+    for actions in [vec![steps_of(1_000); 4], vec![verdicts_of(5_000), attempts_of(5_000)]] {
+        let actions = json!({"holder": "a", "actions": actions});
+        let answers: ActionAnswers = bob().post("/v1/actions", &actions).await.json();
+        assert!(answers.answers.iter().all(|answer| answer.word == Word::Stale));
+    }
     let plan = json!({"planned": {"sha256": "b", "steps": 100_001}});
     let actions = json!({"holder": "a", "actions": [{"swid": 1, "epoch": 1, "done": plan}]});
     bob().post("/v1/actions", &actions).await.problem(ProblemCode::TooLarge);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use niassa_api::error::ProblemCode;
 
-use super::{collect, page, page_size};
+use super::{BODY_BYTES, collect, page, page_size};
 use crate::testing::service;
 
 #[tokio::test]
@@ -38,17 +38,41 @@ async fn a_key_has_a_bounded_length() {
 #[tokio::test]
 async fn a_body_in_pieces_is_put_together() {
     let pieces = ["ab", "", "c", "def"].map(|piece| Ok::<_, std::io::Error>(Bytes::from(piece)));
-    let body = collect(Body::from_stream(stream::iter(pieces))).await.unwrap();
+    let body = collect(Body::from_stream(stream::iter(pieces)), 6).await.unwrap();
     assert_eq!(body, "abcdef");
-    assert!(collect(Body::empty()).await.unwrap().is_empty());
+    assert!(collect(Body::empty(), 0).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_body_without_end_is_refused() {
     let piece = Bytes::from(vec![b' '; 1024 * 1024]);
     let endless = stream::repeat_with(move || Ok::<_, std::io::Error>(piece.clone()));
-    let failed = collect(Body::from_stream(endless)).await.unwrap_err();
+    let failed = collect(Body::from_stream(endless), BODY_BYTES).await.unwrap_err();
     assert_eq!(failed.0.code, ProblemCode::TooLarge);
+}
+
+#[tokio::test]
+async fn a_body_is_as_large_as_its_route_takes() {
+    let service = service().await;
+    let letters = |mib: usize| Body::from(vec![b'x'; mib * 1024 * 1024 + 1]);
+    for (path, most) in [
+        ("/v1/studies", 1),
+        ("/v1/runs/cancel", 1),
+        ("/v1/runs", 32),
+        ("/v1/runs/import", 32),
+        ("/v1/actions", 32),
+    ] {
+        let send = |body| {
+            service.user("bob").header("content-type", "application/json").send(
+                Method::POST,
+                path,
+                body,
+            )
+        };
+        let refused = send(letters(most)).await.problem(ProblemCode::TooLarge);
+        assert!(refused.detail.contains(&format!("{most} MiB")), "{path}: {}", refused.detail);
+        send(letters(most - 1)).await.problem(ProblemCode::BadRequest);
+    }
 }
 
 #[test]

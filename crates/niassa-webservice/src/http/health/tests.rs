@@ -14,7 +14,9 @@ async fn without_an_account_only_livez_answers() {
     assert_eq!(service.nobody().get("/livez").await.status, 200);
     for path in ["/readyz", "/v1/whoami", "/v1/openapi.json", "/metrics", "/nowhere"] {
         let problem = service.nobody().get(path).await.problem(ProblemCode::Unavailable);
-        assert!(problem.hint.unwrap().contains("seqware metadb init"), "{path}");
+        let hint = problem.hint.unwrap();
+        assert!(hint.contains("seqware metadb init"), "{path}");
+        assert!(!hint.contains("niassa.db"), "it does not say where the MetaDB is: {hint}");
     }
 }
 
@@ -27,6 +29,16 @@ async fn the_first_account_is_noticed() {
     assert_eq!(service.nobody().get("/readyz").await.status, 200);
     service.app.stopping.cancel();
     service.nobody().get("/readyz").await.problem(ProblemCode::Unavailable);
+}
+
+#[tokio::test]
+async fn whoever_hears_that_the_metadb_is_lost_does_not_hear_where_it_was() {
+    let service = service().await;
+    assert_eq!(service.nobody().get("/readyz").await.status, 200);
+    service.app.metadb.close().await;
+    let problem = service.nobody().get("/readyz").await.problem(ProblemCode::Unavailable);
+    let hint = problem.hint.unwrap();
+    assert!(hint.contains("seqware metadb migrate") && !hint.contains("niassa.db"), "{hint}");
 }
 
 #[tokio::test]
@@ -68,8 +80,10 @@ async fn metrics_are_for_this_machine_and_administrators() {
     assert!(text.contains("niassa_requests_total{status=\"2xx\"}"));
     let far = || service.nobody().from("10.0.0.9");
     far().get("/metrics").await.problem(ProblemCode::NotSignedIn);
-    let proxied = service.nobody().header("x-forwarded-for", "10.0.0.9");
-    proxied.get("/metrics").await.problem(ProblemCode::NotSignedIn);
+    for header in ["x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via"] {
+        let proxied = service.nobody().header(header, "10.0.0.9");
+        proxied.get("/metrics").await.problem(ProblemCode::NotSignedIn);
+    }
     let bob = service.user("bob").from("10.0.0.9").get("/metrics").await;
     bob.problem(ProblemCode::NotAllowed);
     assert_eq!(service.user("ann").from("10.0.0.9").get("/metrics").await.status, 200);
