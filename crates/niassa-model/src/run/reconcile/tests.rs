@@ -59,7 +59,10 @@ fn succeeded() -> AttemptEvidence {
     AttemptEvidence { ended: Some(Outcome::SUCCESS), ..failed() }
 }
 
-fn submitted(decision: &Decision) -> Vec<(u32, u32, Vec<(u32, u32)>)> {
+/// A step, its attempt, and what it waits for.
+type Submitted = (u32, u32, Vec<(u32, u32)>);
+
+fn submitted(decision: &Decision) -> Vec<Submitted> {
     let row = |s: &Submission| {
         (s.step.0, s.attempt.0, s.after.iter().map(|(step, number)| (step.0, number.0)).collect())
     };

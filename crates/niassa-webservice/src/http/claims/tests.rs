@@ -165,7 +165,7 @@ async fn a_fact_that_cannot_be_stored_does_not_stop_the_others() {
         fact(4_711, json!({})),
         fact(swid, json!({"stderr": {"path": "x".repeat(4_097), "size": 0, "tail": ""}})),
         fact(swid, json!({"outputs": [output("/a\nb")]})),
-        fact(swid, json!({"outputs": vec![output("/a"); 1_001]})),
+        fact(swid, json!({"outputs": vec![output("/a"); 50_001]})),
         fact(swid, json!({"outputs": [output("/a b")]})),
     ]});
     let recorded: FactsRecorded = service.user("bob").post("/v1/facts", &facts).await.json();
