@@ -20,17 +20,17 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let folder = folder.path();
     let wide = Pairs::measure(
         bench,
-        || once(bench, INDEPENDENT, 1),
+        || once(bench, folder, INDEPENDENT, 1),
         || reference::independent(folder, INDEPENDENT),
     )?;
     let chains = Pairs::measure(
         bench,
-        || once(bench, CHAINS, LENGTH),
+        || once(bench, folder, CHAINS, LENGTH),
         || reference::chains(folder, CHAINS, LENGTH),
     )?;
     let alike = Pairs::measure(
         bench,
-        || once(bench, CHAINS, LENGTH),
+        || once(bench, folder, CHAINS, LENGTH),
         || reference::make_per_chain(folder, CHAINS, LENGTH),
     )?;
     let mut rows = judged(&wide, "engine alone, 1,000 independent steps", 1.25);
@@ -47,10 +47,11 @@ fn judged(pairs: &Pairs, what: &str, goal: f64) -> Vec<Row> {
     rows
 }
 
-/// Runs `chains` chains of `length` steps in a folder of their own.
-fn once(bench: &Bench, chains: usize, length: usize) -> Result<Took> {
-    let folder = tempfile::tempdir().context("make a folder")?;
-    run(&bench.engine, folder.path(), chains, length)
+/// Runs `chains` chains of `length` steps in a folder of their own below `parent`. It stays there:
+/// ext4 searches long for inodes that were not deleted a moment ago.
+fn once(bench: &Bench, parent: &Path, chains: usize, length: usize) -> Result<Took> {
+    let folder = tempfile::tempdir_in(parent).context("make a folder")?.keep();
+    run(&bench.engine, &folder, chains, length)
 }
 
 fn run(engine: &Path, folder: &Path, chains: usize, length: usize) -> Result<Took> {

@@ -271,6 +271,8 @@ impl Supervisor {
             Event::Synced(number) => self.synced(number),
             Event::Ended { start, outcome, ran } => {
                 self.release(&start.key);
+                // Room is filled before anything is written: a write may wait for the disk.
+                self.start_what_fits();
                 self.recent = (self.recent * 7 + ran) / 8;
                 let succeeded = outcome.status == StepStatus::Success;
                 let fate = if succeeded { Fate::Succeeded } else { Fate::Over };
@@ -422,6 +424,12 @@ impl Supervisor {
         if waiting * 2 < batch {
             self.grant(batch - waiting, now)?;
         }
+        self.start_what_fits();
+        Ok(())
+    }
+
+    /// Starts what is durably granted, while there is room.
+    fn start_what_fits(&mut self) {
         while let Some(start) = self.startable.pop_front() {
             if !self.fits(start.resources) {
                 self.startable.push_front(start);
@@ -432,7 +440,6 @@ impl Supervisor {
             // Without listeners the workers are gone and so are we.
             let _ended = self.work.send(Work::Run(start));
         }
-        Ok(())
     }
 
     fn grant(&mut self, most: usize, now: Timestamp) -> Result<(), LocalError> {

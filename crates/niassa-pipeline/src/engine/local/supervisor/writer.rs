@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -156,30 +156,44 @@ impl Writer {
     /// Syncs whenever something is unsynced. Ends when nobody listens, or when the disk fails: then
     /// nothing more is told as durable, and the supervisor ends.
     fn sync_always(&self, file: &File, durable: &File, events: &Sender<Event>) {
+        let files = write_exits_aside();
         let (mut synced, mut synced_bytes) = (0, 0);
         loop {
             let mut state = self.wait_for_records(synced, synced_bytes);
             let (target, bytes) = (state.written, state.bytes);
             let exits = std::mem::take(&mut state.exits);
             drop(state);
-            let synced_file = file.sync_data().and_then(|()| say_durable(durable, bytes));
-            if let Err(source) = synced_file {
+            let broken = |source| {
                 let error = failed("sync", &self.shared.path)(source);
                 let _nobody_listens = events.send(Event::Broken(error));
-                return;
+            };
+            // Said before the deciding thread hears of it, which may end the process then.
+            if let Err(source) = file.sync_data().and_then(|()| say_durable(durable, bytes)) {
+                return broken(source);
             }
             (synced, synced_bytes) = (target, bytes);
             if events.send(Event::Synced(synced)).is_err() {
                 return;
             }
-            for (attempt_dir, ended) in exits {
-                if let Err(error) = write_exit(&attempt_dir, &ended) {
-                    let path = attempt_dir.display();
-                    tracing::warn!(%path, %error, "exit.json cannot be written; the journal has it");
-                }
+            if !exits.is_empty() && files.send(exits).is_err() {
+                return;
             }
         }
     }
+}
+
+/// Starts the thread that writes `exit.json` files: nothing waits for them.
+fn write_exits_aside() -> Sender<Vec<(PathBuf, Ended)>> {
+    let (sender, exits) = channel::<Vec<(PathBuf, Ended)>>();
+    thread::spawn(move || {
+        for (attempt_dir, ended) in exits.into_iter().flatten() {
+            if let Err(error) = write_exit(&attempt_dir, &ended) {
+                let path = attempt_dir.display();
+                tracing::warn!(%path, %error, "exit.json cannot be written; the journal has it");
+            }
+        }
+    });
+    sender
 }
 
 /// Writes `exit.json`, for people: derived from the journal, never read by us.
