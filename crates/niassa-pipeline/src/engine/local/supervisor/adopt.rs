@@ -51,10 +51,8 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
         let file = OpenOptions::new().append(true).open(&path).map_err(failed("open", &path))?;
         file.sync_data().map_err(failed("sync", &path))?;
         let size = file.metadata().map_err(failed("look at", &path))?.len();
-        journal::say_durable(&journal::open_durable(&path)?, size)
-            .map_err(failed("mark", &path))?;
         let mut life = None;
-        journal::each_record(&path, 0, size, |record| match record {
+        let end = journal::each_record(&path, 0, size, |record| match record {
             Record::Life(own) => life = Some(own),
             record => {
                 let Some(key) = record.key().cloned() else { return };
@@ -70,6 +68,8 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
                 known.0.take(record);
             }
         })?;
+        // Behind the last line there are zeros, or half a line.
+        journal::say_durable(&journal::open_durable(&path)?, end).map_err(failed("mark", &path))?;
     }
     for key in order {
         let Some((evidence, start, life)) = evidence.remove(&key) else { continue };

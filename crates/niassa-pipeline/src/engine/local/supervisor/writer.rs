@@ -4,7 +4,8 @@
 //! came in meanwhile. Records that only narrow a doubt after a kill need no sync of their own.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,9 @@ use super::Event;
 
 /// How long a note waits for a sync that something else needs. Until then nobody is told of it.
 const NOTES_WAIT: Duration = Duration::from_millis(20);
+
+/// Bytes of the journal that are made ready at once.
+const RESERVED_AT_ONCE: u64 = 256 * 1024;
 
 /// The journal of this life.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ struct State {
     file: File,
     /// Bytes that were written.
     bytes: u64,
+    /// The file's size: behind what was written it holds zeros.
+    reserved: u64,
     /// Whether a write failed in between: then a line may be torn, and nothing is put behind it.
     is_torn: bool,
     /// Whether the thread that syncs sleeps until it is told, with everything synced.
@@ -47,10 +53,11 @@ impl Writer {
     /// Makes the journal and starts the thread that syncs it.
     pub(super) fn create(path: PathBuf, events: Sender<Event>) -> Result<Self, LocalError> {
         let file = OpenOptions::new()
-            .append(true)
+            .write(true)
             .create_new(true)
             .open(&path)
             .map_err(failed("make", &path))?;
+        reserve(&file, 0).and_then(|()| file.sync_all()).map_err(failed("reserve", &path))?;
         let syncing = file.try_clone().map_err(failed("open", &path))?;
         let durable = open_durable(&path)?;
         if let Some(folder) = path.parent() {
@@ -59,6 +66,7 @@ impl Writer {
         let state = Mutex::new(State {
             file,
             bytes: 0,
+            reserved: RESERVED_AT_ONCE,
             is_torn: false,
             is_asleep: false,
             written: 0,
@@ -118,13 +126,12 @@ impl Writer {
         let mut state = self.lock();
         let written = match state.is_torn {
             true => Err(io::Error::other("an earlier line could not be written")),
-            false => state.file.write_all(&lines),
+            false => state.put(&lines),
         };
         if let Err(error) = written {
             state.is_torn = true;
             return Err(failed("write", &self.shared.path)(error));
         }
-        state.bytes += lines.len() as u64;
         Ok(state)
     }
 
@@ -180,6 +187,28 @@ impl Writer {
             }
         }
     }
+}
+
+impl State {
+    /// Writes lines behind those before.
+    fn put(&mut self, lines: &[u8]) -> io::Result<()> {
+        let end = self.bytes + lines.len() as u64;
+        while end > self.reserved {
+            reserve(&self.file, self.reserved)?;
+            self.reserved += RESERVED_AT_ONCE;
+        }
+        self.file.write_all_at(lines, self.bytes)?;
+        self.bytes = end;
+        Ok(())
+    }
+}
+
+/// Writes zeros where lines will stand. A sync of lines that change neither the file's size nor its
+/// place on the disk needs no commit of the file system's own journal, for which writes would wait.
+fn reserve(file: &File, from: u64) -> io::Result<()> {
+    static BLOCK: [u8; 64 * 1024] = [0; 64 * 1024];
+    let blocks = RESERVED_AT_ONCE / BLOCK.len() as u64;
+    (0..blocks).try_for_each(|block| file.write_all_at(&BLOCK, from + block * BLOCK.len() as u64))
 }
 
 /// Starts the thread that writes `exit.json` files: nothing waits for them.
