@@ -8,7 +8,9 @@ use niassa_model::accession::Accession;
 use niassa_model::resources::Resources;
 use niassa_model::step::{AttemptNumber, StepIndex, StepReason, StepStatus};
 use niassa_model::time::Timestamp;
-use sqlx::any::AnyRow;
+use sqlx::Any;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
 
 use crate::error::{During, Result, decode};
 use crate::events::accession;
@@ -92,6 +94,26 @@ sql! {
         order by idx, number";
 }
 
+impl StepFilter {
+    /// Binds the parameters that statements about the steps of a run have alike.
+    pub(crate) fn bound(
+        self,
+        statement: &'static str,
+        access: &Access,
+        run: Accession,
+        limit: u32,
+    ) -> Query<'static, Any, AnyArguments> {
+        sqlx::query(statement)
+            .bind(access.everything())
+            .bind(access.account.0)
+            .bind(access.hosts_json())
+            .bind(run.get())
+            .bind(self.status.map(StepStatus::as_str))
+            .bind(self.after.unwrap_or(-1))
+            .bind(i64::from(limit))
+    }
+}
+
 impl MetaDb {
     /// Returns steps of a run with their attempts, in the order of the plan; `None` where the
     /// caller may not see the run.
@@ -106,17 +128,8 @@ impl MetaDb {
         if !self.sees_run(access, run).await? {
             return Ok(None);
         }
-        let rows = sqlx::query(STEPS)
-            .bind(access.everything())
-            .bind(access.account.0)
-            .bind(access.hosts_json())
-            .bind(run.get())
-            .bind(filter.status.map(StepStatus::as_str))
-            .bind(filter.after.unwrap_or(-1))
-            .bind(i64::from(limit))
-            .fetch_all(self.reader())
-            .await
-            .during(OPERATION)?;
+        let query = filter.bound(STEPS, access, run, limit);
+        let rows = query.fetch_all(self.reader()).await.during(OPERATION)?;
         let mut steps: Vec<Step> =
             rows.iter().map(|row| step(row, OPERATION)).collect::<Result<_>>()?;
         let mut attempts = self.attempts(run, &steps, OPERATION).await?;

@@ -8,7 +8,7 @@ use super::*;
 use crate::access::Sees;
 use crate::claims::Wish;
 use crate::steps::StepFilter;
-use crate::testing::launches::{Launches, account, place};
+use crate::testing::launches::{Launches, account, new_run, place};
 use crate::testing::on_both;
 
 async fn list(site: &Launches, filter: &RunFilter) -> Vec<Accession> {
@@ -137,21 +137,7 @@ on_both! {
             (0..4).map(|_| crate::schedule::Scheduler::start(&metadb)).collect();
         let mut writers = Vec::new();
         for number in 0..40 {
-            let run = crate::schedule::NewRun {
-                tag: niassa_model::run::RunTag::from_random(rand::random()),
-                workflow: site.workflow,
-                host: "here".parse().unwrap(),
-                engine: None,
-                options: "{}".to_owned(),
-                values: "{}".to_owned(),
-                sources: "{}".to_owned(),
-                parents: Vec::new(),
-                input_files: Vec::new(),
-                links: Vec::new(),
-                claim: None,
-                rescheduled_from: None,
-                warnings: Vec::new(),
-            };
+            let run = new_run(site.workflow, "here");
             let (scheduler, bob) = (schedulers[number % 4].clone(), site.bob.clone());
             writers.push(tokio::spawn(async move {
                 scheduler.schedule(&bob, run, None).await.unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use niassa_model::accession::{Accession, ObjectKind};
 use niassa_model::place::EngineKind;
-use niassa_model::run::{RunStatus, RunTag};
+use niassa_model::run::RunStatus;
 
 use super::*;
 use crate::files::NewFile;
@@ -15,21 +15,7 @@ use crate::testing::on_both;
 use crate::workflows::{NewWorkflow, WorkflowMade};
 
 fn new_run(workflow: Accession) -> NewRun {
-    NewRun {
-        tag: RunTag::from_random(rand::random()),
-        workflow,
-        host: "server2".parse().unwrap(),
-        engine: None,
-        options: "{}".to_owned(),
-        values: "{}".to_owned(),
-        sources: "{}".to_owned(),
-        parents: Vec::new(),
-        input_files: Vec::new(),
-        links: Vec::new(),
-        claim: None,
-        rescheduled_from: None,
-        warnings: Vec::new(),
-    }
+    crate::testing::launches::new_run(workflow, "server2")
 }
 
 fn once(key: &str, request: &str) -> OnceKey {

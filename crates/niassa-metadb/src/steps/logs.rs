@@ -72,17 +72,8 @@ impl MetaDb {
         if !self.sees_run(access, run).await? {
             return Ok(None);
         }
-        let rows = sqlx::query(STREAMS)
-            .bind(access.everything())
-            .bind(access.account.0)
-            .bind(access.hosts_json())
-            .bind(run.get())
-            .bind(filter.status.map(StepStatus::as_str))
-            .bind(filter.after.unwrap_or(-1))
-            .bind(i64::from(limit))
-            .fetch_all(self.reader())
-            .await
-            .during(OPERATION)?;
+        let query = filter.bound(STREAMS, access, run, limit);
+        let rows = query.fetch_all(self.reader()).await.during(OPERATION)?;
         rows.iter().map(|row| streams(row, OPERATION)).collect::<Result<_>>().map(Some)
     }
 }

@@ -62,21 +62,7 @@ impl Launches {
         host: &str,
         change: impl FnOnce(&mut NewRun),
     ) -> ScheduledRun {
-        let mut run = NewRun {
-            tag: RunTag::from_random(rand::random()),
-            workflow: self.workflow,
-            host: host.parse().unwrap(),
-            engine: None,
-            options: "{}".to_owned(),
-            values: "{}".to_owned(),
-            sources: "{}".to_owned(),
-            parents: Vec::new(),
-            input_files: Vec::new(),
-            links: Vec::new(),
-            claim: None,
-            rescheduled_from: None,
-            warnings: Vec::new(),
-        };
+        let mut run = new_run(self.workflow, host);
         change(&mut run);
         match self.scheduler.schedule(&self.bob, run, None).await.unwrap() {
             Scheduling::Accepted(Once::Done(run)) => run,
@@ -123,6 +109,25 @@ impl Launches {
     pub(crate) async fn release(&self, holder: &str, run: &ClaimedRun) {
         let held = [Held { swid: run.swid, epoch: run.epoch }];
         self.metadb.release_claims(&self.bob, &LaunchHosts::Any, holder, &held).await.unwrap();
+    }
+}
+
+/// A request for a run without values.
+pub(crate) fn new_run(workflow: Accession, host: &str) -> NewRun {
+    NewRun {
+        tag: RunTag::from_random(rand::random()),
+        workflow,
+        host: host.parse().unwrap(),
+        engine: None,
+        options: "{}".to_owned(),
+        values: "{}".to_owned(),
+        sources: "{}".to_owned(),
+        parents: Vec::new(),
+        input_files: Vec::new(),
+        links: Vec::new(),
+        claim: None,
+        rescheduled_from: None,
+        warnings: Vec::new(),
     }
 }
 
