@@ -8,6 +8,7 @@ pub mod accession;
 pub mod account;
 pub mod file;
 pub mod host;
+pub mod job;
 pub mod limits;
 pub mod place;
 pub mod plan;

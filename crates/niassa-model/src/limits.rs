@@ -42,3 +42,65 @@ pub const STOP_GRACE: Duration = Duration::from_secs(10);
 pub const CREDENTIAL_CACHE: Duration = Duration::from_mins(1);
 /// Longest time a client waits for an answer of the service.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long one call of a scheduler's program may take.
+pub const SCHEDULER_CALL: Duration = Duration::from_secs(30);
+/// Bytes of a scheduler's answer that are read; more is an error.
+pub const SCHEDULER_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+/// Submissions under way at a time.
+pub const SUBMISSIONS_IN_FLIGHT: usize = 8;
+/// Jobs of one run in a cluster's queue, when `SW_MAX_JOBS` says nothing else.
+pub const MAX_JOBS: usize = 1_000;
+/// Parents up to which a job names them to the scheduler; with more it is submitted after them.
+pub const NATIVE_PARENTS: usize = 1_000;
+/// Steps of one `foreach` from which on they become a job array.
+pub const ARRAY_FROM: usize = 4;
+
+/// The waits of clusters. They follow from the service's lease, so that tests need not wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ClusterWaits {
+    /// How long after its intent an unseen job counts as vanished.
+    pub settle: Duration,
+    /// How long the end of a claimed job is waited for, once the scheduler says that it is over.
+    pub accounting_grace: Duration,
+    /// How long a job may run without having claimed its attempt.
+    pub unclaimed: Duration,
+    /// How often a step runner says that it is alive, and looks whether it is to stop.
+    pub alive: Duration,
+    /// How long `alive` has to keep one value before a fenced attempt is lost.
+    pub silent: Duration,
+    /// How long after its end an attempt's job may still be listed.
+    pub ghost: Duration,
+    /// How long a step runner looks for the success of the steps before.
+    pub parents: Duration,
+}
+
+impl ClusterWaits {
+    /// The waits for the usual lease of 60 seconds.
+    pub const USUAL: Self = Self {
+        settle: Duration::from_secs(35),
+        accounting_grace: Duration::from_mins(5),
+        unclaimed: Duration::from_mins(10),
+        alive: Duration::from_secs(30),
+        silent: Duration::from_mins(10),
+        ghost: Duration::from_mins(1),
+        parents: Duration::from_mins(1),
+    };
+
+    /// Returns the waits for a lease of so many seconds: shorter for a shorter lease, never longer.
+    pub fn for_lease(seconds: u64) -> Self {
+        let scaled = |wait: Duration, least: Duration| {
+            let share = u32::try_from(seconds.min(60)).unwrap_or(60);
+            (wait * share / 60).max(least)
+        };
+        let usual = Self::USUAL;
+        Self {
+            settle: scaled(usual.settle, Duration::from_secs(3)),
+            accounting_grace: scaled(usual.accounting_grace, Duration::from_secs(3)),
+            unclaimed: scaled(usual.unclaimed, Duration::from_secs(20)),
+            alive: scaled(usual.alive, Duration::from_secs(1)),
+            silent: scaled(usual.silent, Duration::from_secs(5)),
+            ghost: scaled(usual.ghost, Duration::from_secs(3)),
+            parents: scaled(usual.parents, Duration::from_secs(3)),
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! Files that decide anything appear once, whole, by link(2); nothing here makes them durable, the
 //! launcher does so for a whole batch.
 
+pub(crate) mod attempt_files;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
