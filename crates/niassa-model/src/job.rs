@@ -215,10 +215,12 @@ mod tests {
 
     #[test]
     fn names_read_back_and_have_one_spelling() {
-        for text in ["nia-7-abcdefghij-s0-a1", "nia-7-abcdefghij-e3-l0", "nia-7-abcdefghij-e12-l9"] {
+        for text in ["nia-7-abcdefghij-s0-a1", "nia-7-abcdefghij-e3-l0", "nia-7-abcdefghij-e12-l9"]
+        {
             assert_eq!(text.parse::<JobName>().map(|name| name.to_string()), Ok(text.to_owned()));
         }
-        for text in ["nia-7-abcdefghij", "nia-7-abcdefghij-e03-l0", "nia-7-abcdefghij-e3-l0-", "x"] {
+        for text in ["nia-7-abcdefghij", "nia-7-abcdefghij-e03-l0", "nia-7-abcdefghij-e3-l0-", "x"]
+        {
             assert!(text.parse::<JobName>().is_err(), "{text}");
         }
     }

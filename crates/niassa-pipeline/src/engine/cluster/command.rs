@@ -1,0 +1,186 @@
+//! Running a scheduler's program: with a time limit, a bounded answer and a clean environment.
+//!
+//! A program that does not end in time is killed with its whole group. What it may have done by then is
+//! not known: the caller treats it as doubt, never as a failure.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use niassa_model::limits::{SCHEDULER_ANSWER_BYTES, SCHEDULER_CALL};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::SchedulerError;
+
+/// The longest part of a program's words that is told to people.
+const WORDS_BYTES: usize = 500;
+
+/// What a program said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Its exit code; none where a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Its standard output; bytes that are not UTF-8 are replaced.
+    pub(crate) stdout: String,
+    /// Its standard error, the same.
+    pub(crate) stderr: String,
+}
+
+impl Answer {
+    /// Returns what it said, cut to what people can read.
+    pub(crate) fn words(&self) -> String {
+        let said = if self.stderr.trim().is_empty() { &self.stdout } else { &self.stderr };
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let from = said.len().saturating_sub(WORDS_BYTES);
+        let from = (from..said.len()).find(|at| said.is_char_boundary(*at)).unwrap_or(from);
+        said[from..].to_owned()
+    }
+
+    /// Returns the standard output of a program that ended with 0.
+    pub(crate) fn success(self, program: &'static str) -> Result<String, SchedulerError> {
+        match self.code {
+            Some(0) => Ok(self.stdout),
+            _ => Err(SchedulerError::Refused { program, words: self.words() }),
+        }
+    }
+}
+
+/// Runs a program to its end, or to the time limit of a call.
+pub(crate) fn ask<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(OsString, OsString)],
+) -> Result<Answer, SchedulerError> {
+    ask_within(program, arguments, environment, SCHEDULER_CALL)
+}
+
+fn ask_within<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(OsString, OsString)],
+    limit: Duration,
+) -> Result<Answer, SchedulerError> {
+    let not_there = |source| SchedulerError::NotThere { program, source };
+    let mut child = spawn(program, arguments, environment).map_err(not_there)?;
+    let group = child.id();
+    let stdout = child.stdout.take().map(read_all);
+    let stderr = child.stderr.take().map(read_all);
+    let status = wait(child, limit).map_err(not_there)?;
+    // What it started and left behind could keep its streams open for ever.
+    kill_group(group);
+    let (stdout, stderr) = (joined(stdout), joined(stderr));
+    let Some(status) = status else { return Err(SchedulerError::Silent(program)) };
+    let (stdout, stderr) = (stdout.map_err(not_there)?, stderr.map_err(not_there)?);
+    if stdout.len() as u64 >= SCHEDULER_ANSWER_BYTES {
+        let what = format!("it is longer than {SCHEDULER_ANSWER_BYTES} bytes");
+        return Err(SchedulerError::NotUnderstood { program, what });
+    }
+    Ok(Answer { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that starts a scheduler's programs")]
+fn spawn<S: AsRef<OsStr>>(
+    program: &str,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(OsString, OsString)],
+) -> io::Result<Child> {
+    Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+}
+
+/// Waits for the end of a process; `None` when it had to be killed.
+fn wait(mut child: Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let group = child.id();
+    let (sender, ended) = channel();
+    let waiter = thread::spawn(move || sender.send(child.wait()));
+    let status = match ended.recv_timeout(limit) {
+        Ok(status) => status.map(Some),
+        Err(RecvTimeoutError::Timeout) => {
+            kill_group(group);
+            Ok(None)
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the waiting thread ended")),
+    };
+    drop(waiter);
+    status
+}
+
+fn kill_group(group: u32) {
+    let pid = i32::try_from(group).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid
+        && let Err(error) = kill_process_group(pid, Signal::KILL)
+        && error != rustix::io::Errno::SRCH
+    {
+        tracing::debug!(group, %error, "a scheduler's program cannot be killed");
+    }
+}
+
+fn read_all(stream: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.take(SCHEDULER_ANSWER_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+fn joined(reader: Option<JoinHandle<io::Result<Vec<u8>>>>) -> io::Result<Vec<u8>> {
+    match reader.map(JoinHandle::join) {
+        Some(Ok(bytes)) => bytes,
+        Some(Err(panic)) => std::panic::resume_unwind(panic),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bash(script: &str, limit: Duration) -> Result<Answer, SchedulerError> {
+        let path = (OsString::from("PATH"), OsString::from("/usr/bin:/bin"));
+        ask_within("bash", ["-c", script], &[path], limit)
+    }
+
+    #[test]
+    fn answers_are_told_apart() {
+        let enough = Duration::from_secs(20);
+        let answer = bash("echo out; echo err >&2; exit 3", enough).unwrap();
+        let expected = Answer { code: Some(3), stdout: "out\n".into(), stderr: "err\n".into() };
+        assert_eq!(answer, expected);
+        assert_eq!(answer.words(), "err");
+        assert!(matches!(answer.success("bash"), Err(SchedulerError::Refused { .. })));
+        let nobody = ask("seqware-of-nobody", ["x"], &[]);
+        assert!(matches!(nobody, Err(SchedulerError::NotThere { .. })));
+    }
+
+    #[test]
+    fn a_silent_program_is_killed_with_what_it_started() {
+        let silent = bash("sleep 600 & sleep 600", Duration::from_millis(200));
+        assert!(matches!(silent, Err(SchedulerError::Silent("bash"))), "{silent:?}");
+        // The stream of what it left behind is not waited for.
+        let left = bash("sleep 600 & echo done", Duration::from_secs(20)).unwrap();
+        assert_eq!(left.stdout, "done\n");
+    }
+
+    #[test]
+    fn the_environment_is_the_given_one() {
+        assert_eq!(
+            bash("env | grep -c HOME || true", Duration::from_secs(20)).unwrap().stdout,
+            "0\n"
+        );
+    }
+}
