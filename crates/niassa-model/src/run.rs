@@ -1,7 +1,9 @@
 //! Workflow runs: their identity, their status machine, and the rules about them.
 
+pub mod cluster;
 pub mod facts;
 pub mod reconcile;
+pub mod sighting;
 pub mod status;
 
 use std::fmt;

@@ -69,6 +69,8 @@ pub enum StartClaim {
 pub enum QueueEvidence {
     /// Nowhere; it was never handed over, or is over.
     Absent,
+    /// It may have it: a cluster's queue does not show it, or did not answer.
+    InDoubt,
     /// Handed over, not started.
     Waiting,
     /// Started.
@@ -235,7 +237,9 @@ impl Walk<'_> {
                 self.submit(index, step, current.next(), Further::because(cause, step))
             }
             (Some((last, None)), _) => match last.queue {
-                QueueEvidence::Waiting | QueueEvidence::Running => Prospect::Open(current),
+                QueueEvidence::InDoubt | QueueEvidence::Waiting | QueueEvidence::Running => {
+                    Prospect::Open(current)
+                }
                 QueueEvidence::Absent => self.submit_again(index, step, attempts),
             },
         }
