@@ -32,6 +32,9 @@ pub(crate) const TESTS: &[Package] = &[
     Package { name: "openssl", program: "openssl" },
     Package { name: "cron", program: "cron" },
     Package { name: "procps", program: "ps" },
+    Package { name: "slurmctld", program: "slurmctld" },
+    Package { name: "slurmd", program: "slurmd" },
+    Package { name: "slurm-client", program: "sbatch" },
 ];
 
 /// What was missing, and what still is.

@@ -14,8 +14,10 @@ mod workflows;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
 
+use niassa_model::time::Timestamp;
 use reqwest::Url;
 
 pub use error::ClientError;
@@ -95,13 +97,40 @@ struct Shared {
     base: Url,
     config: ClientConfig,
     http: OnceLock<reqwest::Client>,
+    /// The service's time in its latest answer, and when that came.
+    told: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl Client {
     /// Makes a client; connects to nothing yet.
     pub fn new(config: ClientConfig) -> Result<Self, ClientError> {
         let base = parse_base(&config)?;
-        Ok(Self { shared: Arc::new(Shared { base, config, http: OnceLock::new() }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                base,
+                config,
+                http: OnceLock::new(),
+                told: Mutex::new(None),
+            }),
+        })
+    }
+
+    /// Returns the time by the service's clock, to the second; `None` before its first answer.
+    pub fn service_time(&self) -> Option<Timestamp> {
+        let told = *self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.map(|(time, at)| {
+            let since = i64::try_from(at.elapsed().as_micros()).unwrap_or(i64::MAX);
+            Timestamp::from_micros(time.as_micros().saturating_add(since))
+        })
+    }
+
+    /// Remembers the time that an answer tells.
+    fn heard(&self, headers: &reqwest::header::HeaderMap) {
+        let date = headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
+        if let Some(time) = date.and_then(Timestamp::from_http_date) {
+            let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
+            *told = Some((time, Instant::now()));
+        }
     }
 
     /// Returns the service's address, without credentials.

@@ -17,6 +17,12 @@ impl Timestamp {
         Self(micros)
     }
 
+    /// Reads the time of an HTTP `Date` header (RFC 9110, 5.6.7), which has whole seconds.
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(time.as_microsecond()))
+    }
+
     /// Returns the microseconds since 1970.
     pub const fn as_micros(self) -> i64 {
         self.0
@@ -46,6 +52,13 @@ pub trait Clock: Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_date_of_an_http_answer() {
+        let read = Timestamp::from_http_date("Fri, 15 Jan 2027 08:00:00 GMT");
+        assert_eq!(read, Some(Timestamp::from_micros(1_800_000_000_000_000)));
+        assert_eq!(Timestamp::from_http_date("yesterday"), None);
+    }
 
     #[test]
     fn prints_as_rfc_3339() {

@@ -83,7 +83,7 @@ impl Launcher {
             want: ClaimWant::Launch,
             host,
             accessions,
-            places: vec![self.reconciler.place.clone()],
+            places: self.reconciler.places(),
             limit: CLAIM_BATCH,
         };
         self.reconciler.client.claim_runs(&request).await

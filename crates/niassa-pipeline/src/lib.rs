@@ -6,6 +6,7 @@
 //! and reads neither settings nor the environment.
 
 pub mod engine;
+pub mod failpoint;
 pub mod launcher;
 pub mod place;
 pub mod programs;
@@ -13,6 +14,7 @@ pub mod propagator;
 pub mod reconcile;
 pub mod run_dir;
 pub mod step;
+pub(crate) mod step_program;
 
 /// Writes an error and everything it came from in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

@@ -5,9 +5,11 @@
 //! further attempt, or because the engine has nothing of it although it is active. That last case
 //! is a launcher that was killed between its record and its orders.
 
+mod cluster;
 mod facts;
 mod offsets;
 mod pauses;
+mod recorded;
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
@@ -16,17 +18,19 @@ use std::time::{Duration, Instant};
 
 use niassa_api::claims::{ClaimRuns, ClaimWant};
 use niassa_api::client::{Client, ClientError};
-use niassa_api::facts::{AttemptFact, Need, RecordFacts};
+use niassa_api::facts::{AttemptFact, FactsRecorded, Need, RecordFacts};
 use niassa_api::runs::RunQuery;
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_model::limits::{CLAIM_BATCH, FACTS_PER_CALL, PAGE_MOST};
+use niassa_model::place::Place;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
 use crate::engine::local::journal::{self, Offsets};
 use crate::engine::local::watch::Watch;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
+use cluster::ClusterWatch;
 use offsets::OffsetsFile;
 use pauses::Pauses;
 
@@ -67,6 +71,7 @@ pub struct Propagator {
     listed_at: Option<Instant>,
     compared_at: Option<Instant>,
     pauses: Pauses,
+    clusters: Vec<ClusterWatch>,
 }
 
 #[derive(Debug, Clone)]
@@ -89,6 +94,10 @@ impl Propagator {
     ) -> Result<Self, PipelineError> {
         let reconciler = Reconciler::new(client, settings, clock)?;
         let offsets = OffsetsFile::open(&reconciler.home, identity, &filter);
+        let clusters = reconciler.clusters.served.iter();
+        let clusters = clusters
+            .map(|cluster| ClusterWatch::new(cluster.clone(), reconciler.work_dir(), identity))
+            .collect();
         Ok(Self {
             reconciler,
             filter,
@@ -99,6 +108,7 @@ impl Propagator {
             listed_at: None,
             compared_at: None,
             pauses: Pauses::default(),
+            clusters,
         })
     }
 
@@ -139,11 +149,19 @@ impl Propagator {
             need.extend(self.compare(&mut report).await?);
             self.compared_at = Some(Instant::now());
         }
-        self.act(need, on).await?;
+        let place = self.reconciler.place.clone();
+        for run in self.act(&place, need, on).await? {
+            // What is still needed is told by the next facts, or by the next list.
+            if let Some(run) = self.active.get_mut(&run) {
+                run.need = Need::Nothing;
+            }
+        }
         if !self.active.is_empty() {
             self.reconciler.ensure_supervisor()?;
         }
-        report.active = self.active.len() as u64;
+        self.look_after_clusters(&mut report, on).await?;
+        let on_clusters: usize = self.clusters.iter().map(|watch| watch.active.len()).sum();
+        report.active = (self.active.len() + on_clusters) as u64;
         Ok(report)
     }
 
@@ -160,12 +178,25 @@ impl Propagator {
         self.active.get(&run).is_some_and(|active| active.tag == *tag)
     }
 
-    /// Asks for the active runs of this place.
+    /// Asks for the active runs of this host's engine.
     async fn list(&mut self, report: &mut PropagateReport) -> Result<(), ClientError> {
+        let before = std::mem::take(&mut self.active);
+        self.active = self.listed(&self.reconciler.place, &before, report).await?;
+        self.listed_at = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Asks for the active runs of a place.
+    async fn listed(
+        &self,
+        place: &Place,
+        before: &BTreeMap<Accession, ActiveRun>,
+        report: &mut PropagateReport,
+    ) -> Result<BTreeMap<Accession, ActiveRun>, ClientError> {
         let mut query = RunQuery {
             active: Some(1),
             mine: Some(1),
-            place: Some(self.reconciler.place.key()),
+            place: Some(place.key()),
             host: self.filter.host.as_ref().map(ToString::to_string),
             accessions: self.filter.accessions.as_ref().map(|accessions| {
                 accessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
@@ -177,7 +208,7 @@ impl Propagator {
         loop {
             let page = self.reconciler.client.runs(&query).await?;
             for run in page.items {
-                let known = self.active.get(&run.swid);
+                let known = before.get(&run.swid);
                 if known.is_some_and(|known| known.status != run.status) {
                     report.changed.push((run.swid, run.status));
                 }
@@ -186,12 +217,9 @@ impl Propagator {
             }
             match page.next {
                 Some(next) => query.after = Some(next),
-                None => break,
+                None => return Ok(active),
             }
         }
-        self.active = active;
-        self.listed_at = Some(Instant::now());
-        Ok(())
     }
 
     /// Records facts, at most 1,000 per call.
@@ -219,20 +247,8 @@ impl Propagator {
         report: &mut PropagateReport,
     ) -> Result<(), PipelineError> {
         report.facts += facts.len() as u64;
-        let recorded = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
-        for refused in &recorded.refused {
-            tracing::warn!(why = refused.why, "a fact was refused");
-        }
-        for run in recorded.runs {
-            let Some(known) = self.active.get_mut(&run.swid) else { continue };
-            if known.status != run.status {
-                report.changed.push((run.swid, run.status));
-            }
-            (known.status, known.need) = (run.status, run.need);
-            if !run.status.is_active() {
-                self.active.remove(&run.swid);
-            }
-        }
+        let answer = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
+        take_answer(answer, &mut self.active, report);
         Ok(())
     }
 
@@ -257,36 +273,56 @@ impl Propagator {
         Ok(idle.into_iter().filter(|swid| self.active.contains_key(swid)).collect())
     }
 
-    /// Claims runs that need somebody and does what is missing.
+    /// Claims runs of a place that need somebody and does what is missing; returns those it had.
     async fn act(
         &mut self,
+        place: &Place,
         mut need: Vec<Accession>,
         on: Listener<'_>,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<Vec<Accession>, PipelineError> {
         need.sort_unstable();
         need.dedup();
         need.retain(|run| self.pauses.is_due(*run));
+        let mut acted = Vec::new();
         for batch in need.chunks(CLAIM_BATCH as usize) {
             let request = ClaimRuns {
                 holder: self.reconciler.holder.clone(),
                 want: ClaimWant::Act,
                 host: self.filter.host.clone(),
                 accessions: Some(batch.to_vec()),
-                places: vec![self.reconciler.place.clone()],
+                places: vec![place.clone()],
                 limit: CLAIM_BATCH,
             };
             let claimed = self.reconciler.client.claim_runs(&request).await?;
             for claim in &claimed.claims {
-                // What is still needed is told by the next facts, or by the next list.
                 self.pauses.acted(claim.swid);
-                if let Some(run) = self.active.get_mut(&claim.swid) {
-                    run.need = Need::Nothing;
-                }
+                acted.push(claim.swid);
             }
             if !claimed.claims.is_empty() {
                 self.reconciler.reconcile(claimed, on).await?;
             }
         }
-        Ok(())
+        Ok(acted)
+    }
+}
+
+/// Takes over what the service says of runs after facts.
+fn take_answer(
+    answer: FactsRecorded,
+    active: &mut BTreeMap<Accession, ActiveRun>,
+    report: &mut PropagateReport,
+) {
+    for refused in &answer.refused {
+        tracing::warn!(why = refused.why, "a fact was refused");
+    }
+    for run in answer.runs {
+        let Some(known) = active.get_mut(&run.swid) else { continue };
+        if known.status != run.status {
+            report.changed.push((run.swid, run.status));
+        }
+        (known.status, known.need) = (run.status, run.need);
+        if !run.status.is_active() {
+            active.remove(&run.swid);
+        }
     }
 }

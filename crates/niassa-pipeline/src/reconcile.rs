@@ -5,12 +5,14 @@
 //! everything to the supervisor. Whoever claims the runs next finds what was done and goes on.
 
 mod bundles;
-mod evidence;
+pub(crate) mod cluster;
+mod clusters;
+pub(crate) mod evidence;
 mod handover;
 mod lease;
 mod prepare;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,12 +20,14 @@ use niassa_api::claims::{Claim, Claimed, Done, HeldClaim, RecordActions, RunActi
 use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
 use niassa_model::place::{EngineKind, Place};
-use niassa_model::time::Clock;
+use niassa_model::time::{Clock, Timestamp};
 
+use crate::engine::cluster::ClusterSettings;
 use crate::engine::local::{LocalError, LocalHome};
 use crate::place::{Linked, WorkDir, WorkDirError, machine};
 use crate::run_dir::{RunDir, RunDirError};
 
+use clusters::Clusters;
 pub(crate) use evidence::Snapshot;
 use evidence::{decide_run, make_attempts};
 use handover::Ready;
@@ -41,6 +45,12 @@ pub struct PipelineSettings {
     pub default_engine: EngineKind,
     /// The executable that supervises steps: usually this one.
     pub executable: PathBuf,
+    /// What this site says of its schedulers.
+    pub clusters: ClusterSettings,
+    /// Jobs of one run in a cluster's queue.
+    pub max_jobs: usize,
+    /// Where cluster nodes already have this program; else a copy in the work directory is used.
+    pub step_runner: Option<PathBuf>,
 }
 
 /// Why runs could not be worked on. Those that were claimed are offered again.
@@ -58,9 +68,6 @@ pub enum PipelineError {
     /// Something about a run directory did not work.
     #[error(transparent)]
     RunDir(#[from] RunDirError),
-    /// The engine named in the settings is not one this program can serve.
-    #[error("the engine `{0}` cannot be served from here; set SW_DEFAULT_WORKFLOW_ENGINE=local")]
-    EngineNotServed(EngineKind),
     /// A part of the program panicked.
     #[error("a worker thread ended unexpectedly")]
     Broken,
@@ -75,6 +82,8 @@ pub enum WorkEvent {
     Working(Accession),
     /// Something about this run keeps it from going on now.
     Problem(Accession, String),
+    /// This engine does not answer; runs on it stay as they are.
+    Engine(EngineKind, String),
 }
 
 /// Who is told.
@@ -86,6 +95,7 @@ pub(crate) struct Reconciler {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) home: LocalHome,
     pub(crate) place: Place,
+    pub(crate) clusters: Clusters,
     pub(crate) holder: String,
     work_dir: WorkDir,
     settings: PipelineSettings,
@@ -98,14 +108,23 @@ impl Reconciler {
         settings: PipelineSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PipelineError> {
-        if settings.default_engine != EngineKind::Local {
-            return Err(PipelineError::EngineNotServed(settings.default_engine));
-        }
         let work_dir = WorkDir::open(&settings.work_dir)?;
         let home = LocalHome::open(work_dir.path())?;
         let place = work_dir.place(EngineKind::Local, home.cluster_name());
+        let clusters = Clusters::open(&settings, &work_dir);
         let holder = format!("{}-{:016x}", machine(), rand::random::<u64>());
-        Ok(Self { client, clock, home, place, holder, work_dir, settings })
+        Ok(Self { client, clock, home, place, clusters, holder, work_dir, settings })
+    }
+
+    /// Returns every place that is served from here.
+    pub(crate) fn places(&self) -> Vec<Place> {
+        let clusters = self.clusters.served.iter().map(|cluster| cluster.place.clone());
+        std::iter::once(self.place.clone()).chain(clusters).collect()
+    }
+
+    /// Returns the time by the service's clock, as far as it has told it.
+    pub(crate) fn service_now(&self) -> Timestamp {
+        self.client.service_time().unwrap_or_else(|| self.clock.now())
     }
 
     /// Does what is missing for a batch of claimed runs and gives the claims back. Returns the runs
@@ -121,7 +140,7 @@ impl Reconciler {
         for claim in &claimed.claims {
             on(WorkEvent::Working(claim.swid));
         }
-        let result = self.work_on(claimed.claims, on).await;
+        let result = self.work_on(claimed.claims, claimed.lease_seconds, on).await;
         lease.release().await;
         result
     }
@@ -129,16 +148,51 @@ impl Reconciler {
     async fn work_on(
         &self,
         claims: Vec<Claim>,
+        lease_seconds: u64,
         on: Listener<'_>,
     ) -> Result<Vec<Accession>, PipelineError> {
         let (claims, mut refused) = self.with_bundles(claims).await;
-        let (home, place) = (self.home.clone(), self.place.clone());
-        let work_dir = self.work_dir.path().to_owned();
-        let (ready, refused_here) =
-            blocking(move || prepare_all(claims, &work_dir, &home, &place)).await??;
-        refused.extend(refused_here);
+        let mut by_place: BTreeMap<Place, Vec<WithBundle>> = BTreeMap::new();
+        for (claim, bundle) in claims {
+            match self.place_of(&claim) {
+                Ok(place) => by_place.entry(place.clone()).or_default().push((claim, bundle)),
+                Err(why) => refused.push((claim, why)),
+            }
+        }
+        let mut launched = Vec::new();
+        for (place, claims) in by_place {
+            let work_dir = self.work_dir.path().to_owned();
+            let at = place.clone();
+            let (prepared, refused_here) =
+                blocking(move || prepare_each(claims, &work_dir, &at)).await?;
+            refused.extend(refused_here);
+            let of_place = match self.clusters.at(&place) {
+                Some(cluster) => self.work_on_cluster(cluster, prepared, lease_seconds, on).await?,
+                None => {
+                    let (home, work_dir) = (self.home.clone(), self.work_dir.path().to_owned());
+                    let decided = move || decide_each(prepared, &work_dir, &home);
+                    let (ready, refused_here) = blocking(decided).await??;
+                    refused.extend(refused_here);
+                    self.hand_over(ready).await?
+                }
+            };
+            launched.extend(of_place);
+        }
         self.record_refusals(refused, on).await?;
-        self.hand_over(ready).await
+        Ok(launched)
+    }
+
+    /// Returns the place a run is, or is to be, launched at.
+    fn place_of(&self, claim: &Claim) -> Result<&Place, NotPrepared> {
+        if let Some(place) = &claim.place {
+            let cluster = self.clusters.at(place).map(|cluster| &cluster.place);
+            return Ok(cluster.unwrap_or(&self.place));
+        }
+        let engine = claim.engine.unwrap_or(self.settings.default_engine);
+        if engine == EngineKind::Local {
+            return Ok(&self.place);
+        }
+        self.clusters.of_kind(engine).map(|cluster| &cluster.place).map_err(NotPrepared::NotNow)
     }
 
     /// Finds the bundle of each run without a plan; a bundle that cannot be had keeps only its own
@@ -204,18 +258,18 @@ impl Reconciler {
     }
 }
 
-type Prepare = (Vec<Ready>, Vec<(Claim, NotPrepared)>);
+/// A claimed run, with its unpacked bundle where it has no plan yet.
+type WithBundle = (Claim, Option<PathBuf>);
 
 /// A run that is not ready, with the reason.
 type Refused = Box<(Claim, NotPrepared)>;
 
-/// Prepares runs, decides what to hand over, makes the attempts, and makes all of it durable.
-fn prepare_all(
-    claims: Vec<(Claim, Option<PathBuf>)>,
+/// Prepares runs for a place, each by itself.
+fn prepare_each(
+    claims: Vec<WithBundle>,
     work_dir: &Path,
-    home: &LocalHome,
     place: &Place,
-) -> Result<Prepare, PipelineError> {
+) -> (Vec<Prepared>, Vec<(Claim, NotPrepared)>) {
     let (mut prepared, mut refused) = (Vec::new(), Vec::new());
     for (claim, bundle) in claims {
         match prepare(claim, work_dir, bundle.as_deref(), place) {
@@ -223,11 +277,22 @@ fn prepare_all(
             Err(why) => refused.push(*why),
         }
     }
+    (prepared, refused)
+}
+
+type Decided = (Vec<Ready>, Vec<(Claim, NotPrepared)>);
+
+/// Decides what to hand over on the local engine, makes the attempts, and makes all of it durable.
+fn decide_each(
+    prepared: Vec<Prepared>,
+    work_dir: &Path,
+    home: &LocalHome,
+) -> Result<Decided, PipelineError> {
     // Only runs that were here before need a look at the engine: it cannot know a fresh one.
     let known = prepared.iter().filter(|run| run.directory == Linked::Before);
     let known = known.map(|prepared| (prepared.run.swid, prepared.run.tag.clone())).collect();
     let snapshot = Snapshot::take(home, &known)?;
-    let mut ready = Vec::new();
+    let (mut ready, mut refused) = (Vec::new(), Vec::new());
     for prepared in prepared {
         match decide_prepared(prepared, &snapshot) {
             Ok(run) => ready.push(run),

@@ -5,6 +5,7 @@
 //! launcher does so for a whole batch.
 
 pub(crate) mod attempt_files;
+pub(crate) mod journal;
 
 use std::fs;
 use std::io;
@@ -86,7 +87,10 @@ impl RunDirError {
 }
 
 /// Names the operation and the path of a failed call.
-fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RunDirError {
+pub(crate) fn failed(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(io::Error) -> RunDirError {
     let path = path.to_owned();
     move |source| RunDirError::new(operation, &path, source)
 }
@@ -244,6 +248,44 @@ impl RunDir {
             causes.push(read_cause(&path, number)?);
             number = number.next();
         }
+    }
+
+    /// Returns the script that a scheduler starts for each job of the run.
+    pub(crate) fn job_script(&self) -> PathBuf {
+        self.path.join("job.sh")
+    }
+
+    /// Writes that script: all it does is to become the program at this path.
+    pub(crate) fn store_job_script(&self, program: &Path) -> Result<(), RunDirError> {
+        let path = self.job_script();
+        let program = program.display().to_string().replace('\'', "'\\''");
+        let text = format!(
+            "#!/bin/bash\n\
+             # What a scheduler starts for each job of this run. Its options stand on the command line only.\n\
+             exec '{program}' step \"$@\"\n"
+        );
+        link_new(&self.path, &path, text.as_bytes()).map_err(failed("write", &path)).map(drop)
+    }
+
+    /// Writes the attempts of a job array, one per line, and returns the file.
+    pub(crate) fn store_list(
+        &self,
+        name: &str,
+        plan: &Plan,
+        attempts: &[AttemptKey],
+    ) -> io::Result<PathBuf> {
+        let folder = self.path.join("lists");
+        fs::DirBuilder::new().mode(0o750).recursive(true).create(&folder)?;
+        let mut text = String::new();
+        for key in attempts {
+            let attempt = self.attempt(key, &plan.steps[key.step.as_usize()]);
+            let below = attempt.strip_prefix(&self.path).unwrap_or(&attempt);
+            text.push_str(&below.display().to_string());
+            text.push('\n');
+        }
+        let path = folder.join(name);
+        fs::write(&path, text)?;
+        Ok(path)
     }
 
     /// Returns the directory of an attempt.

@@ -27,7 +27,6 @@ pub enum Exit {
     /// The Web Service cannot be reached.
     ServiceUnreachable,
     /// The scheduler cannot be reached.
-    #[expect(dead_code, reason = "the local engine needs no scheduler; clusters end with it")]
     SchedulerUnreachable,
     /// Some of it was done.
     Partly,

@@ -21,6 +21,9 @@ pub fn settings(context: &Context) -> Result<PipelineSettings, Failure> {
         bundle_dir: settings.bundle_dir()?,
         default_engine: settings.default_engine()?,
         executable,
+        clusters: settings.clusters()?,
+        max_jobs: settings.max_jobs()?,
+        step_runner: settings.step_runner()?,
     })
 }
 
@@ -48,12 +51,22 @@ pub fn end_tick(
     mut faults: Faults,
     context: &mut Context,
 ) -> Result<Exit, Failure> {
+    let mut is_silent = false;
     for problem in problems {
-        if let WorkEvent::Problem(run, what) = problem {
-            faults.found(format!("run {run}"), format!("run {run}: {what}"));
+        match problem {
+            WorkEvent::Problem(run, what) => {
+                faults.found(format!("run {run}"), format!("run {run}: {what}"));
+            }
+            WorkEvent::Engine(engine, what) => {
+                is_silent = true;
+                let line = format!("{engine} does not answer, its runs stay as they are: {what}");
+                faults.found(format!("engine {engine}"), line);
+            }
+            WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
         }
     }
     let exit = match result {
+        Ok(Exit::Done) if is_silent => Exit::SchedulerUnreachable,
         Ok(exit) => exit,
         Err(Failure::BrokenPipe) => return Err(Failure::BrokenPipe),
         Err(failure) => {
@@ -72,7 +85,6 @@ impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         match error {
             PipelineError::Service(error) => error.into(),
-            PipelineError::EngineNotServed(_) => Self::of(Exit::Usage, &error),
             PipelineError::WorkDir(_) => {
                 Self::of(Exit::Unexpected, &error).with_hint("seqware check")
             }

@@ -3,6 +3,7 @@
 //! A flag comes first, then the environment variable of the same name, the personal file, the
 //! site's file, and the default. Flags are looked at where they are declared; the rest is here.
 
+mod clusters;
 mod error;
 mod file;
 mod key;

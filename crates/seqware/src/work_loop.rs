@@ -96,6 +96,7 @@ impl WorkLoop {
         let problems = &mut turn.problems;
         let mut on = |event: WorkEvent| match event {
             WorkEvent::Problem(run, what) => problems.push(format!("run {run}: {what}")),
+            WorkEvent::Engine(engine, what) => problems.push(format!("{engine}: {what}")),
             WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
         };
         if self.launched_at.is_none_or(|at| at.elapsed() >= LAUNCH_EVERY) {

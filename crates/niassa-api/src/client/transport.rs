@@ -126,6 +126,7 @@ impl Client {
                 _ => return Err(self.no_answer(error, REQUEST_TIMEOUT)),
             }
         };
+        self.heard(response.headers());
         let (url, status) = (response.url().to_string(), response.status().as_u16());
         let response = self.accepted(response).await?;
         let body = response.bytes().await.map_err(|e| self.no_answer(e, REQUEST_TIMEOUT))?;

@@ -6,9 +6,13 @@
 //! command line only, and what a scheduler sets in the environment is taken out of it.
 
 pub(crate) mod command;
+pub mod environment;
+pub mod sge;
+pub mod slurm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use niassa_model::job::{JobEnd, JobId, JobName, SeenJob};
 use niassa_model::place::EngineKind;
@@ -42,6 +46,15 @@ pub trait Scheduler: Send + Sync {
     /// Asks the accounting how these jobs ended. Jobs it does not know are left out; an empty answer
     /// where there is no accounting.
     fn ends(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError>;
+}
+
+/// Returns the scheduler of an engine; `None` for the one that has none.
+pub fn scheduler_of(engine: EngineKind, settings: ClusterSettings) -> Option<Arc<dyn Scheduler>> {
+    match engine {
+        EngineKind::Local => None,
+        EngineKind::Slurm => Some(Arc::new(slurm::Slurm::new(settings))),
+        EngineKind::Sge => Some(Arc::new(sge::GridEngine::new(settings))),
+    }
 }
 
 /// All jobs of one OS user, in one look.

@@ -14,6 +14,7 @@ use niassa_model::step::{AttemptKey, StepStatus};
 
 use crate::engine::local::journal::Evidence;
 use crate::place::machine;
+use crate::reconcile::cluster::AttemptLook;
 use crate::run_dir::RunDir;
 use crate::step::provision::OUTPUTS_FILE;
 
@@ -142,6 +143,58 @@ fn fact(
         if outcome.status == StepStatus::Success {
             fact.outputs = outputs(&attempt);
         }
+    }
+    fact
+}
+
+/// Returns what the files of an attempt on a cluster say it is; `None` while nobody has its claim.
+pub(super) fn status_of(attempt: &AttemptLook) -> Option<StepStatus> {
+    match (&attempt.exit, &attempt.claim) {
+        (Some(exit), _) => Some(exit.outcome.status),
+        (None, Some(claim)) if claim.job.is_some() => Some(StepStatus::Running),
+        (None, _) => None,
+    }
+}
+
+/// Makes a fact of what the files of an attempt on a cluster say.
+pub(super) fn of_attempt(
+    path: &Path,
+    key: AttemptKey,
+    attempt: &AttemptLook,
+    status: StepStatus,
+) -> AttemptFact {
+    let claim = attempt.claim.as_ref().filter(|claim| claim.job.is_some());
+    let mut fact = AttemptFact {
+        run: key.run,
+        tag: key.tag,
+        step: key.step,
+        attempt: key.attempt,
+        status,
+        reason: None,
+        exit_code: None,
+        signal: None,
+        started_at: claim.map(|claim| claim.at),
+        ended_at: None,
+        machine: claim.map(|claim| claim.machine.clone()),
+        cpu_micros: None,
+        peak_memory_bytes: None,
+        stdout: None,
+        stderr: None,
+        outputs: Vec::new(),
+    };
+    let Some(exit) = &attempt.exit else { return fact };
+    fact.reason = exit.outcome.reason;
+    fact.exit_code = exit.outcome.exit_code;
+    fact.signal = exit.outcome.signal;
+    fact.started_at = exit.started_at.or(fact.started_at);
+    fact.ended_at = Some(exit.ended_at);
+    fact.machine.get_or_insert_with(|| exit.machine.clone());
+    fact.cpu_micros = exit.cpu_micros;
+    fact.peak_memory_bytes = exit.peak_memory_bytes;
+    fact.stdout = tail(&path.join("stdout"));
+    fact.stderr = tail(&path.join("stderr"));
+    if status == StepStatus::Success {
+        fact.outputs = outputs(path);
     }
     fact
 }

@@ -9,6 +9,7 @@ use niassa_api::claims::{
 use niassa_api::client::ClientError;
 use niassa_model::accession::Accession;
 use niassa_model::limits::FACTS_PER_CALL;
+use niassa_model::place::Place;
 use niassa_model::plan::{Plan, PlannedStep};
 use niassa_model::run::RunStatus;
 use niassa_model::run::reconcile::Decision;
@@ -21,6 +22,15 @@ use crate::place::machine;
 
 /// Steps that one call records at most, over all runs of a batch.
 const STEPS_PER_CALL: usize = 4 * FACTS_PER_CALL;
+
+/// A run, as far as the service has to hear of it before anything is handed over.
+pub(super) struct HandOver<'run> {
+    pub(super) claim: &'run Claim,
+    pub(super) run: &'run OpenRun,
+    pub(super) plan_sha256: &'run str,
+    pub(super) decision: &'run Decision,
+    pub(super) accessions: &'run [Accession],
+}
 
 /// A run whose orders are known and wait for the service's word.
 pub(super) struct Ready {
@@ -42,7 +52,7 @@ impl Reconciler {
         let mut actions = Vec::new();
         let mut unrecorded = Vec::new();
         for (position, run) in ready.iter().enumerate() {
-            let done = self.records(run);
+            let done = run.records(&self.place);
             if done.is_empty() && !run.decision.is_nothing() {
                 unrecorded.push(position);
             }
@@ -52,7 +62,13 @@ impl Reconciler {
             words[position] = stricter(words[position], answer.word);
             ready[position].accessions.extend(answer.accessions);
         }
-        self.check_claims(&ready, &unrecorded, &mut words).await?;
+        let claims: Vec<&Claim> = unrecorded.iter().map(|at| &ready[*at].claim).collect();
+        let stale = self.stale(&claims).await?;
+        for (position, is_stale) in unrecorded.into_iter().zip(stale) {
+            if is_stale {
+                words[position] = Word::Stale;
+            }
+        }
         let may_act = |run: &Ready, word: Word| match run.claim.desire {
             // Closing and stopping is what a cancelled run is claimed for.
             Desire::Cancel => word != Word::Stale,
@@ -70,35 +86,8 @@ impl Reconciler {
         Ok(handed_over)
     }
 
-    /// What the service has to know of a run before its orders are delivered.
-    fn records(&self, ready: &Ready) -> Vec<Done> {
-        let mut records = Vec::new();
-        if ready.claim.place.is_none() {
-            records.push(Done::Placed(Placed {
-                place: self.place.clone(),
-                directory: ready.run.dir.path().display().to_string(),
-                launched_on: machine(),
-            }));
-        }
-        if ready.claim.plan_sha256.is_none() {
-            let steps = u32::try_from(ready.run.plan.steps.len()).unwrap_or(u32::MAX);
-            records.push(Done::Planned(Planned { sha256: ready.plan_sha256.clone(), steps }));
-        }
-        if ready.accessions.is_empty() {
-            let steps = step_records(&ready.run.plan);
-            records.extend(steps.chunks(FACTS_PER_CALL).map(|steps| Done::Steps(steps.to_vec())));
-        }
-        records.extend(new_attempts(&ready.decision).into_iter().map(Done::Attempts));
-        let submitted =
-            matches!(ready.claim.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
-        if submitted || !ready.decision.submit.is_empty() {
-            records.push(Done::Launched(Launched::default()));
-        }
-        records
-    }
-
     /// Records actions in as few calls as their size allows, and pairs the answers with their runs.
-    async fn record(
+    pub(super) async fn record(
         &self,
         actions: Vec<(usize, RunAction)>,
     ) -> Result<Vec<(usize, ActionAnswer)>, ClientError> {
@@ -112,25 +101,61 @@ impl Reconciler {
         Ok(answers)
     }
 
-    /// Runs with nothing to record still need to be ours: closing and stopping is fenced, too.
-    async fn check_claims(
-        &self,
-        ready: &[Ready],
-        positions: &[usize],
-        words: &mut [Word],
-    ) -> Result<(), ClientError> {
-        if positions.is_empty() {
-            return Ok(());
+    /// Runs with nothing to record still need to be ours: closing and stopping is fenced, too. Tells for
+    /// each claim whether it counts no more.
+    pub(super) async fn stale(&self, claims: &[&Claim]) -> Result<Vec<bool>, ClientError> {
+        if claims.is_empty() {
+            return Ok(Vec::new());
         }
-        let runs = positions.iter().map(|position| held(&ready[*position].claim)).collect();
+        let runs = claims.iter().map(|claim| held(claim)).collect();
         let request = HeldClaims { holder: self.holder.clone(), runs };
         let states = self.client.renew_claims(&request).await?.states;
-        for (position, state) in positions.iter().zip(states) {
-            if state == ClaimState::Stale {
-                words[*position] = Word::Stale;
-            }
+        Ok(states.into_iter().map(|state| state == ClaimState::Stale).collect())
+    }
+}
+
+impl HandOver<'_> {
+    /// What the service has to know of a run before anything of it is handed over.
+    pub(super) fn records(&self, place: &Place) -> Vec<Done> {
+        let mut records = Vec::new();
+        if self.claim.place.is_none() {
+            records.push(Done::Placed(Placed {
+                place: place.clone(),
+                directory: self.run.dir.path().display().to_string(),
+                launched_on: machine(),
+            }));
         }
-        Ok(())
+        if self.claim.plan_sha256.is_none() {
+            let steps = u32::try_from(self.run.plan.steps.len()).unwrap_or(u32::MAX);
+            records.push(Done::Planned(Planned { sha256: self.plan_sha256.to_owned(), steps }));
+        }
+        if self.accessions.is_empty() {
+            let steps = step_records(&self.run.plan);
+            records.extend(steps.chunks(FACTS_PER_CALL).map(|steps| Done::Steps(steps.to_vec())));
+        }
+        records.extend(new_attempts(self.decision).into_iter().map(Done::Attempts));
+        records
+    }
+}
+
+impl Ready {
+    /// What the service has to know of a run before its orders are delivered. Its word on the launch is
+    /// the permission.
+    fn records(&self, place: &Place) -> Vec<Done> {
+        let hand_over = HandOver {
+            claim: &self.claim,
+            run: &self.run,
+            plan_sha256: &self.plan_sha256,
+            decision: &self.decision,
+            accessions: &self.accessions,
+        };
+        let mut records = hand_over.records(place);
+        let submitted =
+            matches!(self.claim.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
+        if submitted || !self.decision.submit.is_empty() {
+            records.push(Done::Launched(Launched::default()));
+        }
+        records
     }
 }
 
@@ -192,7 +217,8 @@ fn step_records(plan: &Plan) -> Vec<StepRecord> {
     plan.steps.iter().enumerate().map(record).collect()
 }
 
-fn stricter(one: Word, other: Word) -> Word {
+/// Returns the word that allows less.
+pub(super) fn stricter(one: Word, other: Word) -> Word {
     match (one, other) {
         (Word::Stale, _) | (_, Word::Stale) => Word::Stale,
         (Word::Cancel, _) | (_, Word::Cancel) => Word::Cancel,

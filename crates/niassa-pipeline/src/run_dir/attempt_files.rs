@@ -66,6 +66,9 @@ pub(crate) struct ClaimFile {
     /// How often the scheduler had restarted the job.
     #[serde(default)]
     pub(crate) restarts: u32,
+    /// What the attempt comes to, where it was closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) closes: Option<Outcome>,
     /// The machine.
     pub(crate) machine: String,
     /// The machine's life: its boot id.
@@ -185,6 +188,7 @@ mod tests {
             by: by.to_owned(),
             job: None,
             restarts: 0,
+            closes: None,
             machine: "n1".to_owned(),
             boot: String::new(),
             pid: 1,

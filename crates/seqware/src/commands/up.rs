@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use niassa_model::account::Email;
 use niassa_model::host::HostLabel;
+use niassa_model::limits::MAX_JOBS;
 use niassa_model::place::EngineKind;
+use niassa_pipeline::engine::cluster::ClusterSettings;
 use niassa_pipeline::reconcile::PipelineSettings;
 
 use super::serve::{log_to_stderr, until_told_to_stop};
@@ -63,6 +65,9 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         bundle_dir: None,
         default_engine: EngineKind::Local,
         executable,
+        clusters: ClusterSettings::default(),
+        max_jobs: MAX_JOBS,
+        step_runner: None,
     };
     let mut work = WorkLoop::of_host(&embedded.client, embedded.user.as_str(), settings, label)?;
     tokio::select! {

@@ -10,6 +10,7 @@
 mod accounts;
 mod bundle;
 mod bundle_launch;
+mod clusters;
 mod cron;
 mod founding_text;
 mod hostile;
@@ -20,5 +21,7 @@ mod provenance;
 mod retry;
 mod setup;
 mod site;
+mod slurm_adapter;
+mod slurm_server;
 mod tls;
 mod watch;

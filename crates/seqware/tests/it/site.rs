@@ -1,7 +1,7 @@
 //! A site for one test: service, MetaDB, accounts with settings files, work directories.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -38,6 +38,8 @@ pub struct Site {
 #[derive(Clone)]
 pub struct User {
     home: PathBuf,
+    /// What stands in the environment of the user's commands beside the usual.
+    variables: Vec<(OsString, OsString)>,
 }
 
 /// What a command came to.
@@ -191,7 +193,7 @@ impl Site {
 
     /// Returns the administrator.
     pub fn admin(&self) -> User {
-        User { home: self.folder.path().join(ADMIN) }
+        User { home: self.folder.path().join(ADMIN), variables: Vec::new() }
     }
 
     /// Writes a home with a settings file for an e-mail address and a password.
@@ -216,7 +218,7 @@ impl Site {
         );
         fs::write(&settings, text).expect("settings");
         fs::set_permissions(&settings, fs::Permissions::from_mode(0o600)).expect("a mode");
-        User { home }
+        User { home, variables: Vec::new() }
     }
 
     /// Returns the work directory that all users of the site share.
@@ -316,7 +318,20 @@ impl User {
 
     /// Returns the command, not started.
     pub fn command(&self) -> Command {
-        command(&self.home)
+        let mut command = command(&self.home);
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Returns the same person with more in the environment.
+    #[must_use]
+    pub fn with<N: Into<OsString>, V: Into<OsString>>(
+        &self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        let more = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let variables = self.variables.iter().cloned().chain(more).collect();
+        Self { home: self.home.clone(), variables }
     }
 
     /// Returns the home.

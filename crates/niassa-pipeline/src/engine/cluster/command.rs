@@ -55,21 +55,44 @@ pub(crate) fn ask<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     environment: &[(OsString, OsString)],
 ) -> Result<Answer, SchedulerError> {
-    ask_within(program, arguments, environment, SCHEDULER_CALL)
+    ask_within(program, arguments, environment, Patience { limit: SCHEDULER_CALL, hopeless: None })
+}
+
+/// Runs a program like [`ask`], but ends it as soon as it says these words on standard error: it would
+/// go on for longer than anybody waits. The answer then has no exit code.
+pub(crate) fn ask_unless<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(OsString, OsString)],
+    hopeless: &'static str,
+) -> Result<Answer, SchedulerError> {
+    let patience = Patience { limit: SCHEDULER_CALL, hopeless: Some(hopeless) };
+    ask_within(program, arguments, environment, patience)
+}
+
+/// For how long a program is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    limit: Duration,
+    /// Words on its standard error after which nothing more is to be expected.
+    hopeless: Option<&'static str>,
 }
 
 fn ask_within<S: AsRef<OsStr>>(
     program: &'static str,
     arguments: impl IntoIterator<Item = S>,
     environment: &[(OsString, OsString)],
-    limit: Duration,
+    patience: Patience,
 ) -> Result<Answer, SchedulerError> {
     let not_there = |source| SchedulerError::NotThere { program, source };
     let mut child = spawn(program, arguments, environment).map_err(not_there)?;
     let group = child.id();
     let stdout = child.stdout.take().map(read_all);
-    let stderr = child.stderr.take().map(read_all);
-    let status = wait(child, limit).map_err(not_there)?;
+    let stderr = child.stderr.take().map(|stream| match patience.hopeless {
+        Some(words) => read_unless(stream, words, group),
+        None => read_all(stream),
+    });
+    let status = wait(child, patience.limit).map_err(not_there)?;
     // What it started and left behind could keep its streams open for ever.
     kill_group(group);
     let (stdout, stderr) = (joined(stdout), joined(stderr));
@@ -134,6 +157,35 @@ fn read_all(stream: impl Read + Send + 'static) -> JoinHandle<io::Result<Vec<u8>
     })
 }
 
+/// Reads like [`read_all`], and ends the program's group when it says these words.
+fn read_unless(
+    mut stream: impl Read + Send + 'static,
+    hopeless: &'static str,
+    group: u32,
+) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
+        loop {
+            let count = match stream.read(&mut part) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let room = usize::try_from(SCHEDULER_ANSWER_BYTES).unwrap_or(usize::MAX) - bytes.len();
+            if count == 0 || room == 0 {
+                return Ok(bytes);
+            }
+            // The words may have begun in the part before.
+            let from = bytes.len().saturating_sub(hopeless.len());
+            bytes.extend_from_slice(&part[..count.min(room)]);
+            if bytes[from..].windows(hopeless.len()).any(|words| words == hopeless.as_bytes()) {
+                kill_group(group);
+                return Ok(bytes);
+            }
+        }
+    })
+}
+
 fn joined(reader: Option<JoinHandle<io::Result<Vec<u8>>>>) -> io::Result<Vec<u8>> {
     match reader.map(JoinHandle::join) {
         Some(Ok(bytes)) => bytes,
@@ -152,7 +204,7 @@ mod tests {
 
     fn bash(script: &str, limit: Duration) -> Result<Answer, SchedulerError> {
         let path = (OsString::from("PATH"), OsString::from("/usr/bin:/bin"));
-        ask_within("bash", ["-c", script], &[path], limit)
+        ask_within("bash", ["-c", script], &[path], Patience { limit, hopeless: None })
     }
 
     #[test]
@@ -174,6 +226,17 @@ mod tests {
         // The stream of what it left behind is not waited for.
         let left = bash("sleep 600 & echo done", Duration::from_secs(20)).unwrap();
         assert_eq!(left.stdout, "done\n");
+    }
+
+    #[test]
+    fn a_program_that_says_it_is_hopeless_is_ended_at_once() {
+        let path = (OsString::from("PATH"), OsString::from("/usr/bin:/bin"));
+        let ask =
+            |script| ask_unless("bash", ["-c", script], std::slice::from_ref(&path), "no room");
+        let ended = ask("printf 'there is no ' >&2; sleep 0.1; echo room >&2; sleep 600").unwrap();
+        assert_eq!((ended.code, ended.stderr.as_str()), (None, "there is no room\n"));
+        let other = ask("echo room >&2; exit 4").unwrap();
+        assert_eq!((other.code, other.stderr.as_str()), (Some(4), "room\n"));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_model::place::EngineKind;
 use niassa_pipeline::launcher::Launcher;
-use niassa_pipeline::reconcile::PipelineError;
 use uuid::Uuid;
 
 use super::opened::BundleArgs;
@@ -97,10 +96,8 @@ async fn launch(
     metadata: MetadataMethod,
     context: &mut Context,
 ) -> Result<Exit, Failure> {
-    let settings = pipeline::settings(context)?;
-    if let Some(engine) = args.engine.filter(|engine| *engine != settings.default_engine) {
-        return Err(PipelineError::EngineNotServed(engine).into());
-    }
+    let mut settings = pipeline::settings(context)?;
+    settings.default_engine = args.engine.unwrap_or(settings.default_engine);
     let launcher = Launcher::new(client.clone(), settings.clone(), pipeline::clock())?;
     let scheduled = schedule(args, client, launcher.holder(), context).await?;
     let interrupt = interrupts()?;

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use niassa_model::place::EngineKind;
+use niassa_pipeline::engine::cluster::scheduler_of;
 use niassa_pipeline::programs;
 
+use crate::exit::{Exit, Failure};
 use crate::host;
 use crate::settings::{MetadataMethod, Settings};
 
@@ -89,17 +92,32 @@ pub fn of_settings(settings: &Settings) -> Vec<Found> {
         }
     });
     found.push(match settings.default_engine() {
-        Ok(niassa_model::place::EngineKind::Local) => {
-            Found::good("engine", "steps run on this machine")
-        }
-        Ok(engine) => Found::bad(
-            "engine",
-            format!("`{engine}` cannot be served from here"),
-            "SW_DEFAULT_WORKFLOW_ENGINE=local",
-        ),
+        Ok(engine) => scheduler(engine, settings),
         Err(error) => Found::bad("engine", error.to_string(), "SW_DEFAULT_WORKFLOW_ENGINE=local"),
     });
     found
+}
+
+/// Checks whether the default engine's scheduler answers.
+fn scheduler(engine: EngineKind, settings: &Settings) -> Found {
+    let clusters = match settings.clusters() {
+        Ok(clusters) => clusters,
+        Err(error) => return Found::bad("engine", error.to_string(), "mend the settings"),
+    };
+    let Some(scheduler) = scheduler_of(engine, clusters) else {
+        return Found::good("engine", "steps run on this machine");
+    };
+    match scheduler.cluster_name() {
+        Ok(cluster) => Found::good("engine", format!("{engine} answers; its cluster is {cluster}")),
+        Err(error) => {
+            let failure = Failure::of(Exit::SchedulerUnreachable, &error);
+            let fix = match engine {
+                EngineKind::Slurm => "scontrol ping",
+                EngineKind::Sge | EngineKind::Local => "qstat -f",
+            };
+            Found::bad("engine", failure.explain(), fix)
+        }
+    }
 }
 
 /// Checks what steps need of this machine.

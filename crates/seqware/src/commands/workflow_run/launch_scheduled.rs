@@ -68,7 +68,7 @@ async fn tick(
             WorkEvent::Working(run) => {
                 keep_first(&mut printed, ui.say(&format!("Working Run: {run}")));
             }
-            WorkEvent::Problem(..) => problems.push(event),
+            WorkEvent::Problem(..) | WorkEvent::Engine(..) => problems.push(event),
         })
         .await?;
     printed?;

@@ -70,7 +70,7 @@ async fn propagate(
         problems.clear();
         let report = propagator
             .propagate_tick(&mut |event| match event {
-                WorkEvent::Problem(..) => problems.push(event),
+                WorkEvent::Problem(..) | WorkEvent::Engine(..) => problems.push(event),
                 WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
             })
             .await?;

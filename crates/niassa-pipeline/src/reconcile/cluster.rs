@@ -1,0 +1,348 @@
+//! Doing for claimed runs on a cluster whatever is missing.
+//!
+//! Look, decide, record, and act: closings, stops and cancels first, then what is handed over, held, wave
+//! by wave, each wave waiting for jobs that were seen; then `launched` is recorded, and the service's word
+//! lets the held jobs go. Intents are durable before a scheduler is called; whoever is killed anywhere
+//! leaves a journal and a queue from which the next one goes on.
+
+mod arrays;
+mod end;
+mod look;
+mod submit;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use niassa_api::claims::{Claim, Desire, Done, EngineId, Launched, Word};
+use niassa_model::accession::Accession;
+use niassa_model::job::{JobEnd, JobId};
+use niassa_model::limits::ClusterWaits;
+use niassa_model::place::Place;
+use niassa_model::run::RunStatus;
+use niassa_model::run::cluster::ClusterDecision;
+use niassa_model::run::reconcile::Wish;
+use niassa_model::run::sighting::{LookAt, SchedulerLook};
+use niassa_model::time::Timestamp;
+
+use super::evidence::make_attempts;
+use super::handover::{HandOver, stricter};
+use super::prepare::{NotPrepared, Prepared};
+use super::{Listener, PipelineError, Reconciler, WorkEvent, action, blocking, sync_file_system};
+use crate::engine::cluster::{Queue, Scheduler, SchedulerError};
+use crate::failpoint;
+use crate::run_dir::RunDirError;
+use crate::run_dir::journal::{Entry, RunJournal};
+use crate::step_program::StepProgram;
+
+pub(crate) use look::{AttemptLook, JobsByRun, RunLook, all_that_left};
+
+/// A cluster that runs can be launched on from here.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) place: Place,
+    pub(crate) scheduler: Arc<dyn Scheduler>,
+    /// Jobs of one run in its queue.
+    pub(crate) max_jobs: usize,
+    /// The program that jobs run.
+    pub(crate) program: StepProgram,
+}
+
+/// A run under a claim, with what is to be done about it.
+struct ClaimedRun {
+    claim: Claim,
+    look: RunLook,
+    plan_sha256: String,
+    decision: ClusterDecision,
+    accessions: Vec<Accession>,
+    journal: RunJournal,
+    word: Word,
+    /// Attempts with their jobs, as the last look showed them.
+    ids: Vec<EngineId>,
+    /// Jobs that wait to be let go.
+    held: Vec<JobId>,
+    note: Option<Note>,
+}
+
+/// What people should know of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Note {
+    /// How far it has come.
+    Progress(String),
+    /// What keeps it from going on.
+    Trouble(String),
+}
+
+/// What a batch looks like before anything is done.
+struct LookedAt {
+    runs: Vec<ClaimedRun>,
+    refused: Vec<(Claim, NotPrepared)>,
+    queue: Result<Queue, SchedulerError>,
+}
+
+impl Reconciler {
+    /// Does what is missing for prepared runs of a cluster; returns those that were launched.
+    pub(super) async fn work_on_cluster(
+        &self,
+        cluster: &Cluster,
+        prepared: Vec<Prepared>,
+        lease_seconds: u64,
+        on: Listener<'_>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let now = self.service_now();
+        let waits = ClusterWaits::for_lease(lease_seconds);
+        let (own, holder) = (cluster.clone(), self.holder.clone());
+        let look = move || look_and_decide(&own, prepared, &holder, now, lease_seconds);
+        let looked = blocking(look).await??;
+        let LookedAt { mut runs, refused, queue } = looked;
+        self.record_refusals(refused, on).await?;
+        self.record_before(cluster, &mut runs).await?;
+        runs.retain(|run| run.word != Word::Stale);
+        failpoint::reach("launcher.recorded");
+        let queue = match queue {
+            Ok(queue) => Some(queue),
+            Err(silent) => {
+                let words = crate::chain(&silent);
+                for run in &mut runs {
+                    let note = format!("{} does not answer: {words}", cluster.place.engine);
+                    run.note = Some(Note::Trouble(note));
+                }
+                on(WorkEvent::Engine(cluster.place.engine, words));
+                None
+            }
+        };
+        let own = cluster.clone();
+        let acted = move || {
+            end::act(&own, &mut runs, queue.as_ref(), now)?;
+            let life = submit::hand_over(&own, &mut runs, queue, now, waits)?;
+            Ok::<_, PipelineError>((runs, life))
+        };
+        let (mut runs, life) = blocking(acted).await??;
+        failpoint::reach("launcher.submitted");
+        let launched = self.record_launched(&mut runs, on).await?;
+        failpoint::reach("launcher.launched");
+        let own = cluster.clone();
+        blocking(move || release(&own, &mut runs, life.as_deref(), now)).await??;
+        failpoint::reach("launcher.released");
+        Ok(launched)
+    }
+
+    /// Records place, plan, steps and new attempts, and asks whether the claims still count.
+    async fn record_before(
+        &self,
+        cluster: &Cluster,
+        runs: &mut [ClaimedRun],
+    ) -> Result<(), PipelineError> {
+        let mut actions = Vec::new();
+        let mut unrecorded = Vec::new();
+        for (position, run) in runs.iter().enumerate() {
+            let hand_over = HandOver {
+                claim: &run.claim,
+                run: &run.look.run,
+                plan_sha256: &run.plan_sha256,
+                decision: &run.decision.decision,
+                accessions: &run.accessions,
+            };
+            let done = hand_over.records(&cluster.place);
+            if done.is_empty() {
+                unrecorded.push(position);
+            }
+            actions.extend(done.into_iter().map(|done| (position, action(&run.claim, done))));
+        }
+        for (position, answer) in self.record(actions).await? {
+            runs[position].word = stricter(runs[position].word, answer.word);
+            runs[position].accessions.extend(answer.accessions);
+        }
+        let claims: Vec<&Claim> = unrecorded.iter().map(|at| &runs[*at].claim).collect();
+        let stale = self.stale(&claims).await?;
+        for (position, is_stale) in unrecorded.into_iter().zip(stale) {
+            if is_stale {
+                runs[position].word = Word::Stale;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records what is in the queue, and what keeps the rest from it; the answer lets jobs go.
+    async fn record_launched(
+        &self,
+        runs: &mut [ClaimedRun],
+        on: Listener<'_>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let mut actions = Vec::new();
+        let mut launched = Vec::new();
+        for (position, run) in runs.iter_mut().enumerate() {
+            if run.is_launched() {
+                let ids = std::mem::take(&mut run.ids);
+                let done = Done::Launched(Launched { ids });
+                actions.push((position, action(&run.claim, done)));
+                launched.push(run.claim.swid);
+            }
+            let note = match run.note.take() {
+                Some(Note::Progress(note)) => note,
+                Some(Note::Trouble(note)) => {
+                    on(WorkEvent::Problem(run.claim.swid, note.clone()));
+                    note
+                }
+                None => continue,
+            };
+            actions.push((position, action(&run.claim, Done::Note(note))));
+        }
+        for (position, answer) in self.record(actions).await? {
+            runs[position].word = stricter(runs[position].word, answer.word);
+        }
+        Ok(launched)
+    }
+}
+
+impl ClaimedRun {
+    fn wish(&self) -> Wish {
+        match self.claim.desire {
+            Desire::Cancel => Wish::Stop,
+            Desire::Launch | Desire::Retry => Wish::GoOn,
+        }
+    }
+
+    fn is_new(&self) -> bool {
+        matches!(self.claim.status, RunStatus::Submitted | RunStatus::SubmittedRetry)
+    }
+
+    /// Whether the service has to hear that its jobs are in the queue: the answer is the permission.
+    fn is_launched(&self) -> bool {
+        let has_jobs = !self.held.is_empty() || (self.is_new() && !self.ids.is_empty());
+        self.wish() == Wish::GoOn && self.word == Word::Go && has_jobs
+    }
+}
+
+/// Looks at the queue and the directories, decides, and makes what was decided: attempts and files.
+fn look_and_decide(
+    cluster: &Cluster,
+    prepared: Vec<Prepared>,
+    holder: &str,
+    now: Timestamp,
+    lease_seconds: u64,
+) -> Result<LookedAt, PipelineError> {
+    let waits = ClusterWaits::for_lease(lease_seconds);
+    let queue = cluster.scheduler.look();
+    let (mut read, mut refused) = (Vec::new(), Vec::new());
+    for Prepared { claim, run, plan_sha256, .. } in prepared {
+        match read_run(run) {
+            Ok((look, accessions)) => read.push((claim, plan_sha256, look, accessions)),
+            Err(error) => refused.push((claim, NotPrepared::from(error))),
+        }
+    }
+    let nothing = Queue::default();
+    let jobs = JobsByRun::of(queue.as_ref().unwrap_or(&nothing));
+    let ends = match &queue {
+        Ok(_) => ends(cluster, read.iter().map(|(_, _, look, _)| look), &jobs),
+        Err(_) => HashMap::new(),
+    };
+    let mut runs = Vec::new();
+    for (claim, plan_sha256, look, accessions) in read {
+        let scheduler = match &queue {
+            Ok(queue) => SchedulerLook::Whole(queue.scheduler_started.as_deref()),
+            Err(_) => SchedulerLook::Silent,
+        };
+        let at = LookAt { scheduler, now, waits };
+        let wish = match claim.desire {
+            Desire::Cancel => Wish::Stop,
+            Desire::Launch | Desire::Retry => Wish::GoOn,
+        };
+        let decision = look.decide(&jobs.of_run(&look), &ends, &at, wish, &claim.retries);
+        match make(cluster, &look, &decision) {
+            Ok(()) => {
+                let journal =
+                    RunJournal::of(look.run.dir.path(), claim.epoch, holder, lease_seconds);
+                let (word, ids, held, note) = (Word::Go, Vec::new(), Vec::new(), None);
+                runs.push(ClaimedRun {
+                    claim,
+                    look,
+                    plan_sha256,
+                    decision,
+                    accessions,
+                    journal,
+                    word,
+                    ids,
+                    held,
+                    note,
+                });
+            }
+            Err(error) => refused.push((claim, NotPrepared::from(error))),
+        }
+    }
+    if let Some(run) = runs.first() {
+        let run_dir = run.look.run.dir.path();
+        sync_file_system(run_dir.parent().unwrap_or(run_dir))?;
+    }
+    Ok(LookedAt { runs, refused, queue })
+}
+
+fn read_run(run: super::evidence::OpenRun) -> Result<(RunLook, Vec<Accession>), RunDirError> {
+    let accessions = run.dir.accessions()?.unwrap_or_default();
+    Ok((RunLook::read(run)?, accessions))
+}
+
+/// Makes the attempts of a decision and the script that jobs start with.
+fn make(cluster: &Cluster, look: &RunLook, decision: &ClusterDecision) -> Result<(), RunDirError> {
+    let run = &look.run;
+    make_attempts(run, &decision.decision)?;
+    if !decision.decision.submit.is_empty() {
+        let program = cluster.program.path();
+        let program = program
+            .map_err(crate::run_dir::failed("copy the program for nodes to", run.dir.path()))?;
+        run.dir.store_job_script(&program)?;
+    }
+    Ok(())
+}
+
+/// Asks the accounting how claimed jobs ended that the queue shows no more. Where it does not answer,
+/// nothing is known yet.
+pub(crate) fn ends<'look>(
+    cluster: &Cluster,
+    looks: impl IntoIterator<Item = &'look RunLook>,
+    jobs: &JobsByRun<'_>,
+) -> HashMap<JobId, JobEnd> {
+    let left = all_that_left(looks, jobs);
+    if left.is_empty() {
+        return HashMap::new();
+    }
+    match cluster.scheduler.ends(&left) {
+        Ok(ends) => ends.into_iter().collect(),
+        Err(error) => {
+            tracing::info!(engine = %cluster.place.engine, %error, "the accounting does not answer");
+            HashMap::new()
+        }
+    }
+}
+
+/// Lets held jobs go, with the service's word for it.
+fn release(
+    cluster: &Cluster,
+    runs: &mut [ClaimedRun],
+    life: Option<&str>,
+    now: Timestamp,
+) -> Result<(), PipelineError> {
+    let mut jobs = Vec::new();
+    let mut with_jobs = Vec::new();
+    for run in runs {
+        if run.word == Word::Go && !run.held.is_empty() {
+            jobs.extend(run.held.iter().cloned());
+            with_jobs.push(run);
+        }
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    if let Err(error) = cluster.scheduler.release(&jobs) {
+        // They stay held; whoever looks next lets them go.
+        tracing::warn!(engine = %cluster.place.engine, %error, "held jobs were not let go");
+        return Ok(());
+    }
+    failpoint::reach("launcher.let-go");
+    for run in with_jobs {
+        let entry =
+            Entry::Released { jobs: run.held.clone(), scheduler: life.map(ToOwned::to_owned) };
+        let noted = run.journal.note(now, vec![entry]);
+        noted.map_err(crate::run_dir::failed("write the journal of", run.look.run.dir.path()))?;
+    }
+    Ok(())
+}

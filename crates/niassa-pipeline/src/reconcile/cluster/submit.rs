@@ -1,0 +1,381 @@
+//! Handing attempts over to a scheduler, wave by wave.
+//!
+//! A wave is what has a seen job for each step before it. Steps without such steps are handed over held, so
+//! that nothing runs before the service has agreed and everything behind is in the queue. Intents are
+//! durable before the first call; what a call leaves in doubt is cleared up by the next look.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use niassa_api::claims::{EngineId, Word};
+use niassa_model::job::{JobId, JobName, JobState, ListKey, SeenJob};
+use niassa_model::limits::{ClusterWaits, NATIVE_PARENTS, SUBMISSIONS_IN_FLIGHT};
+use niassa_model::run::cluster::{ParentJob, next_wave};
+use niassa_model::run::reconcile::{Submission, Wish};
+use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
+use niassa_model::time::Timestamp;
+
+use super::arrays::{Group, grouped};
+use super::look::{JobsByAttempt, JobsByRun};
+use super::{ClaimedRun, Cluster, Note};
+use crate::engine::cluster::{Hold, JobOptions, JobRequest, Queue, SubmitError};
+use crate::engine::local::Provisioning;
+use crate::failpoint;
+use crate::reconcile::PipelineError;
+use crate::run_dir::attempt_files::{JOB, JobFile};
+use crate::run_dir::failed;
+use crate::run_dir::journal::{Entry, Line, Parents};
+
+/// A job that is about to be handed over, with the run it belongs to.
+struct Waiting {
+    position: usize,
+    attempts: Vec<AttemptKey>,
+    request: JobRequest,
+}
+
+/// What became of a call.
+type Handed = Result<JobId, SubmitError>;
+
+/// Hands over what is due, and notes what is in the queue then. Returns the life of the scheduler in
+/// which that was seen.
+pub(super) fn hand_over(
+    cluster: &Cluster,
+    runs: &mut [ClaimedRun],
+    queue: Option<Queue>,
+    now: Timestamp,
+    waits: ClusterWaits,
+) -> Result<Option<String>, PipelineError> {
+    let Some(mut queue) = queue else { return Ok(None) };
+    let mut numbers = vec![0; runs.len()];
+    let mut is_full = false;
+    while !is_full {
+        let jobs = JobsByRun::of(&queue);
+        let mut waiting = Vec::new();
+        for (position, run) in runs.iter_mut().enumerate() {
+            if run.word == Word::Go && run.wish() == Wish::GoOn {
+                let jobs = jobs.of_run(&run.look);
+                let wave = Wave { cluster, jobs: &jobs, now, waits };
+                waiting.extend(wave.of_run(run, position, &mut numbers[position])?);
+            }
+        }
+        if waiting.is_empty() {
+            break;
+        }
+        failpoint::reach("launcher.intended");
+        let handed = submit_all(cluster, &waiting);
+        is_full = note_all(runs, waiting, handed, now)?;
+        match cluster.scheduler.look() {
+            Ok(seen) => queue = seen,
+            Err(silent) => {
+                tracing::warn!(engine = %cluster.place.engine, %silent, "the queue is not shown");
+                return Ok(None);
+            }
+        }
+    }
+    note_queue(runs, &queue);
+    Ok(queue.scheduler_started)
+}
+
+/// What a wave is made with.
+struct Wave<'wave> {
+    cluster: &'wave Cluster,
+    jobs: &'wave JobsByAttempt<'wave>,
+    now: Timestamp,
+    waits: ClusterWaits,
+}
+
+impl Wave<'_> {
+    /// Takes what is due now from a run's submissions, and makes it ready: files, then intents.
+    fn of_run(
+        &self,
+        run: &mut ClaimedRun,
+        position: usize,
+        number: &mut u32,
+    ) -> Result<Vec<Waiting>, PipelineError> {
+        let in_queue = self.jobs.values().flatten().filter(|job| job.state.is_live()).count();
+        let room = self.cluster.max_jobs.saturating_sub(in_queue);
+        let job_of = |step, attempt| match live(self.jobs, &run.look.run.key(step, attempt)) {
+            Some(_) => ParentJob::Seen,
+            None => ParentJob::NotSeen,
+        };
+        let submissions = &run.decision.decision.submit;
+        let due = next_wave(submissions, room, NATIVE_PARENTS, job_of);
+        if room == 0 && !submissions.is_empty() && run.is_new() {
+            run.note = Some(Note::Progress(format!(
+                "{in_queue} of {} steps are handed over; further ones follow",
+                run.look.run.plan.steps.len()
+            )));
+        }
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        let due: HashSet<usize> = due.into_iter().collect();
+        let all = std::mem::take(&mut run.decision.decision.submit);
+        let (mut wave, mut later) = (Vec::new(), Vec::new());
+        for (position, submission) in all.into_iter().enumerate() {
+            if due.contains(&position) { wave.push(submission) } else { later.push(submission) }
+        }
+        run.decision.decision.submit = later;
+        let path = run.look.run.dir.path().to_owned();
+        let made = self.make_ready(run, position, number, &wave);
+        Ok(made.map_err(failed("make jobs ready in", &path))?)
+    }
+
+    fn make_ready(
+        &self,
+        run: &mut ClaimedRun,
+        position: usize,
+        number: &mut u32,
+        wave: &[Submission],
+    ) -> io::Result<Vec<Waiting>> {
+        let has_elements = wave.iter().any(|submission| {
+            run.look.run.plan.steps[submission.step.as_usize()].element.is_some()
+        });
+        let limit = match has_elements.then(|| self.cluster.scheduler.array_limit()) {
+            Some(Ok(limit)) => limit,
+            Some(Err(_)) | None => 1,
+        };
+        let wave: Vec<&Submission> = wave.iter().collect();
+        let mut waiting = Vec::new();
+        let mut intents = Vec::new();
+        for group in grouped(&run.look.run.plan, &wave, limit) {
+            let job = self.job(run, position, number, &group)?;
+            let parents = match group[0].after.is_empty() {
+                true => Parents::Succeeded,
+                false => Parents::Open,
+            };
+            let (name, attempts) = (job.request.name.clone(), job.attempts.clone());
+            intents.push(Entry::Intent { name, attempts, parents });
+            waiting.push(job);
+        }
+        run.journal.intend(self.now, intents.clone())?;
+        for entry in intents {
+            run.look.journal.take(Line { at: self.now, entry });
+        }
+        Ok(waiting)
+    }
+
+    fn job(
+        &self,
+        run: &ClaimedRun,
+        position: usize,
+        number: &mut u32,
+        group: &Group<'_>,
+    ) -> io::Result<Waiting> {
+        let open = &run.look.run;
+        let mut attempts = Vec::with_capacity(group.len());
+        for submission in group {
+            let key = open.key(submission.step, submission.attempt);
+            self.write_job_file(run, submission, &key)?;
+            attempts.push(key);
+        }
+        let first = group[0];
+        let dir = &open.dir;
+        let (name, arguments, elements) = if group.len() == 1 {
+            let attempt = dir.attempt(&attempts[0], &open.plan.steps[first.step.as_usize()]);
+            (JobName::Attempt(attempts[0].clone()), vec![attempt.into_os_string()], None)
+        } else {
+            let (run, tag, epoch) = (open.swid, open.tag.clone(), run.claim.epoch);
+            let key = ListKey { run, tag, epoch, number: *number };
+            *number += 1;
+            let list =
+                dir.store_list(&format!("e{epoch}-l{}", key.number), &open.plan, &attempts)?;
+            let arguments = vec!["--list".into(), list.into_os_string()];
+            (JobName::List(key), arguments, u32::try_from(group.len()).ok())
+        };
+        let hold = if first.after.is_empty() { Hold::Held } else { Hold::Free };
+        let request = JobRequest {
+            name,
+            script: dir.job_script(),
+            arguments,
+            elements,
+            directory: dir.work(),
+            output: dir.path().join("jobs.log"),
+            resources: first.resources,
+            after: self.parent_jobs(run, first),
+            hold,
+            delay_seconds: first.backoff_seconds,
+            options: JobOptions {
+                queue: run.claim.options.queue.clone(),
+                project: run.claim.options.project.clone(),
+                qos: run.claim.options.qos.clone(),
+            },
+        };
+        Ok(Waiting { position, attempts, request })
+    }
+
+    /// Returns the jobs a submission waits for: whole arrays where all their elements are meant.
+    fn parent_jobs(&self, run: &ClaimedRun, submission: &Submission) -> Vec<JobId> {
+        let mut by_job: BTreeMap<&str, Vec<&SeenJob>> = BTreeMap::new();
+        for (step, number) in &submission.after {
+            if let Some(job) = live(self.jobs, &run.look.run.key(*step, *number)) {
+                by_job.entry(job.id.whole()).or_default().push(job);
+            }
+        }
+        let of_job = |(whole, jobs): (&str, Vec<&SeenJob>)| {
+            let elements = run.look.journal.attempts_of(&jobs[0].name).len();
+            if jobs[0].element.is_some() && jobs.len() == elements {
+                vec![JobId(whole.to_owned())]
+            } else {
+                jobs.into_iter().map(|job| job.id.clone()).collect()
+            }
+        };
+        by_job.into_iter().flat_map(of_job).collect()
+    }
+
+    fn write_job_file(
+        &self,
+        run: &ClaimedRun,
+        submission: &Submission,
+        key: &AttemptKey,
+    ) -> io::Result<()> {
+        let open = &run.look.run;
+        let step = &open.plan.steps[submission.step.as_usize()];
+        let below = |path: &Path| path.strip_prefix(open.dir.path()).unwrap_or(path).to_owned();
+        let parents = step.after.iter().map(|parent| {
+            let number = run.attempt_that_counts(*parent, submission);
+            let attempt = open.key(*parent, number);
+            below(&open.dir.attempt(&attempt, &open.plan.steps[parent.as_usize()]))
+        });
+        let file = JobFile {
+            key: key.clone(),
+            resources: submission.resources,
+            processing: run.accessions.get(submission.step.as_usize()).copied(),
+            parents: parents.collect(),
+            provisioning: match step.outputs.is_empty() {
+                true => Provisioning::Nothing,
+                false => Provisioning::Outputs,
+            },
+            waits: self.waits,
+        };
+        // Whole or not at all: a job of an earlier intent may be reading it.
+        let attempt = open.dir.attempt(key, step);
+        let temporary = attempt.join(format!(".{JOB}"));
+        std::fs::write(&temporary, serde_json::to_vec(&file)?)?;
+        std::fs::rename(&temporary, attempt.join(JOB))
+    }
+}
+
+impl ClaimedRun {
+    /// The attempt of a step before that decides: the one that is waited for, or that has succeeded.
+    fn attempt_that_counts(&self, parent: StepIndex, of: &Submission) -> AttemptNumber {
+        let waited_for = of.after.iter().find(|(step, _)| *step == parent);
+        waited_for.map_or_else(
+            || {
+                let attempts = self.look.attempts.get(parent.as_usize()).map_or(1, Vec::len);
+                AttemptNumber(u32::try_from(attempts.max(1)).unwrap_or(1))
+            },
+            |(_, number)| *number,
+        )
+    }
+}
+
+fn live<'jobs>(jobs: &'jobs JobsByAttempt<'_>, key: &AttemptKey) -> Option<&'jobs SeenJob> {
+    jobs.get(key)?.iter().copied().find(|job| job.state.is_live())
+}
+
+/// Hands over jobs, several at a time. Once the queue is full the rest is left out.
+fn submit_all(cluster: &Cluster, waiting: &[Waiting]) -> Vec<Option<Handed>> {
+    let (next, is_full) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let handed: Mutex<Vec<Option<Handed>>> = Mutex::new(waiting.iter().map(|_| None).collect());
+    thread::scope(|scope| {
+        let work = || loop {
+            let position = next.fetch_add(1, Ordering::Relaxed);
+            if position >= waiting.len() || is_full.load(Ordering::Relaxed) {
+                return;
+            }
+            let result = cluster.scheduler.submit(&waiting[position].request);
+            failpoint::reach("launcher.submitting");
+            if matches!(result, Err(SubmitError::Full(_))) {
+                is_full.store(true, Ordering::Relaxed);
+            }
+            handed.lock().unwrap_or_else(PoisonError::into_inner)[position] = Some(result);
+        };
+        for _ in 0..waiting.len().min(SUBMISSIONS_IN_FLIGHT) {
+            scope.spawn(work);
+        }
+    });
+    handed.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes down what became of each job. Tells whether the queue is full.
+fn note_all(
+    runs: &mut [ClaimedRun],
+    waiting: Vec<Waiting>,
+    handed: Vec<Option<Handed>>,
+    now: Timestamp,
+) -> Result<bool, PipelineError> {
+    let mut is_full = false;
+    let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
+    for (Waiting { position, request, .. }, result) in waiting.into_iter().zip(handed) {
+        let name = request.name;
+        let withdrawn = match request.after.is_empty() {
+            true => Parents::Succeeded,
+            false => Parents::Open,
+        };
+        let (entry, note) = match result {
+            Some(Ok(id)) => (Entry::Submitted { name, id }, None),
+            Some(Err(SubmitError::Refused(words))) => {
+                let note = format!("the scheduler refused a job: {words}");
+                (Entry::Refused { name, words }, Some(Note::Trouble(note)))
+            }
+            Some(Err(SubmitError::Full(words))) => {
+                is_full = true;
+                let note = Note::Progress(format!("the queue takes no more jobs now: {words}"));
+                (Entry::Withdrawn { name, parents: withdrawn }, Some(note))
+            }
+            None => (Entry::Withdrawn { name, parents: withdrawn }, None),
+            Some(Err(SubmitError::InDoubt(words))) => {
+                let note = format!("whether the scheduler has a job is not known yet: {words}");
+                runs[position].note.get_or_insert(Note::Trouble(note));
+                continue;
+            }
+        };
+        if let Some(note) = note {
+            runs[position].note.get_or_insert(note);
+        }
+        entries.entry(position).or_default().push(entry);
+    }
+    for (position, entries) in entries {
+        let run = &mut runs[position];
+        let path = run.look.run.dir.path().to_owned();
+        let noted = run.journal.note(now, entries.clone());
+        noted.map_err(failed("write the journal of", &path))?;
+        for entry in entries {
+            run.look.journal.take(Line { at: now, entry });
+        }
+    }
+    Ok(is_full)
+}
+
+/// Notes which attempts have a job, and which of these are held and not yet let go.
+fn note_queue(runs: &mut [ClaimedRun], queue: &Queue) {
+    let by_run = JobsByRun::of(queue);
+    for run in runs {
+        let closing: HashSet<(StepIndex, AttemptNumber)> =
+            run.decision.decision.close.iter().map(|(step, number, _)| (*step, *number)).collect();
+        for (key, jobs) in by_run.of_run(&run.look) {
+            let known = run.look.attempt(key.step, key.attempt);
+            let is_over = known.is_some_and(|known| known.exit.is_some())
+                || closing.contains(&(key.step, key.attempt));
+            if is_over {
+                continue;
+            }
+            let released = run.look.journal.of(&key, &jobs).handed.released;
+            for job in jobs.into_iter().filter(|job| job.state.is_live()) {
+                let let_go = released.contains(&(job.id.clone(), queue.scheduler_started.clone()));
+                if job.state == JobState::Held && !let_go {
+                    run.held.push(job.id.clone());
+                }
+                let (step, attempt, id) = (key.step, key.attempt, job.id.to_string());
+                run.ids.push(EngineId { step, attempt, id });
+            }
+        }
+        run.held.sort_unstable();
+        run.ids.sort_by_key(|id| (id.step, id.attempt));
+    }
+}

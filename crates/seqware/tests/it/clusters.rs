@@ -1,0 +1,269 @@
+//! Runs on a real Slurm: launched once, in waves of held jobs, and told as they were.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::site::{Database, Site, User, count_lines, wait_for};
+use crate::slurm_server::SlurmServer;
+
+/// Somebody whose runs go to a Slurm.
+fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
+    user.with(slurm.environment()).with([("SW_DEFAULT_WORKFLOW_ENGINE", "slurm")])
+}
+
+/// A diamond of four steps that count their starts; the last one has an output.
+fn diamond(site: &Site) -> String {
+    let starts = site.path("starts");
+    let starts = starts.display();
+    format!(
+        "niassa: 1\nname: Diamond\nversion: \"1\"\ndescription: Four steps\nsteps:\n  \
+         - name: top\n    command: echo top >> '{starts}'; echo from top > top.txt\n  \
+         - name: left\n    needs: [top]\n    command: echo left >> '{starts}'; cp top.txt left.txt\n  \
+         - name: right\n    needs: [top]\n    command: echo right >> '{starts}'; cp top.txt right.txt\n  \
+         - name: bottom\n    needs: [left, right]\n    \
+           command: echo bottom >> '{starts}'; cat left.txt right.txt > both.txt\n    \
+           outputs: [{{path: both.txt, meta_type: text/plain}}]\n"
+    )
+}
+
+/// Steps in a row, each with a command.
+fn chain(name: &str, commands: &[&str]) -> String {
+    let mut text =
+        format!("niassa: 1\nname: {name}\nversion: \"1\"\ndescription: In a row\nsteps:\n");
+    for (position, command) in commands.iter().enumerate() {
+        text.push_str(&format!("  - name: s{position}\n    command: |\n      {command}\n"));
+        if position > 0 {
+            text.push_str(&format!("    needs: [s{}]\n", position - 1));
+        }
+    }
+    text
+}
+
+fn a_run_completes_on_slurm(database: Database) {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let Some(site) = Site::start_on(database) else { return };
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let workflow = bob.install(&site.bundle("diamond", &diamond(&site)));
+    let run = bob.schedule(workflow, "here", &[]);
+    let launched = bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    assert_eq!(launched.stdout, format!("Number of submitted workflows: 1\nWorking Run: {run}\n"));
+    assert_eq!(launched.stderr, "");
+    bob.propagate_until(run, "completed");
+    let starts = count_lines(&site.path("starts"));
+    let expected = ["top", "left", "right", "bottom"].map(|step| (step.to_owned(), 1));
+    assert_eq!(starts, expected.into_iter().collect());
+    let report = bob.report(run);
+    let directory = report["workflow_run_working_dir"].as_str().unwrap_or_default();
+    assert!(directory.contains(&format!("/{run}-")), "{report}");
+    let number = run.to_string();
+    let files = bob.seqware(&["workflow", "report", "--accession", &workflow.to_string()]).ok();
+    assert!(files.stdout.contains("both.txt"), "{}", files.stdout);
+    let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
+    assert!(explained.stdout.contains("completed"), "{}", explained.stdout);
+}
+
+#[test]
+fn a_run_completes_on_slurm_with_sqlite() {
+    a_run_completes_on_slurm(Database::Sqlite);
+}
+
+#[test]
+fn a_run_completes_on_slurm_with_postgres() {
+    a_run_completes_on_slurm(Database::Postgres);
+}
+
+#[test]
+fn overlapping_launchers_hand_each_run_to_slurm_once() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let starts = site.path("starts");
+    let command = format!("echo $WORKFLOW_RUN_ACCESSION >> '{}'", starts.display());
+    let workflow = bob.install(&site.bundle("one", &chain("One", &[&command])));
+    let runs: Vec<i64> = (0..6).map(|_| bob.schedule(workflow, "here", &[])).collect();
+    let launchers: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = bob.command();
+            command.args(["workflow-run", "launch-scheduled", "--host", "here"]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut launcher in launchers {
+        launcher.wait().unwrap();
+    }
+    for run in &runs {
+        bob.propagate_until(*run, "completed");
+    }
+    let starts = count_lines(&starts);
+    assert_eq!(starts, runs.iter().map(|run| (run.to_string(), 1)).collect());
+}
+
+#[test]
+fn a_retry_on_slurm_repeats_only_what_did_not_succeed() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let (starts, cure) = (site.path("starts"), site.path("cure"));
+    let (starts, cure) = (starts.display(), cure.display());
+    let commands = [
+        format!("echo first >> '{starts}'"),
+        format!("echo second >> '{starts}'; echo broken >&2; test -e '{cure}'"),
+        format!("echo third >> '{starts}'"),
+    ];
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let workflow = bob.install(&site.bundle("fragile", &chain("Fragile", &commands)));
+    let run = bob.schedule(workflow, "here", &[]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    bob.propagate_until(run, "failed");
+    let number = run.to_string();
+    let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
+    assert!(explained.stdout.contains("s1"), "{}", explained.stdout);
+    let stderr = bob.seqware(&["workflow-run", "stderr", "--accession", &number]).ok();
+    assert!(stderr.stdout.contains("broken"), "{}", stderr.stdout);
+    fs::write(site.path("cure"), "").unwrap();
+    bob.seqware(&["workflow-run", "retry", "--accession", &number]).ok();
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    bob.propagate_until(run, "completed");
+    let starts = count_lines(&site.path("starts"));
+    assert_eq!((starts["first"], starts["second"], starts["third"]), (1, 2, 1));
+}
+
+#[test]
+fn a_cancel_on_slurm_stops_what_runs_and_closes_what_waits() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let (begun, behind) = (site.path("begun"), site.path("behind"));
+    let commands = [
+        format!("touch '{}'; sleep 600", begun.display()),
+        format!("touch '{}'", behind.display()),
+    ];
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let workflow = bob.install(&site.bundle("long", &chain("Long", &commands)));
+    let run = bob.schedule(workflow, "here", &[]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    wait_for("the step has begun", || begun.exists());
+    bob.propagate_until(run, "running");
+    bob.seqware(&["workflow-run", "cancel", "--accession", &run.to_string()]).ok();
+    assert_eq!(bob.status(run), "submitted_cancel");
+    bob.propagate_until(run, "cancelled");
+    assert!(!behind.exists());
+    wait_for("no job of the run is in the queue", || {
+        let queue = slurm.program("squeue", &["-h", "-t", "pending,running", "-o", "%j"]);
+        !queue.contains(&format!("nia-{run}-"))
+    });
+    let left = site.processes();
+    assert!(!left.iter().any(|(_, line)| line.contains("sleep")), "{left:?}");
+}
+
+#[test]
+fn a_wide_step_goes_to_slurm_as_an_array_within_the_window() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm).with([("SW_MAX_JOBS", "5")]);
+    let starts = site.path("starts");
+    let text = format!(
+        "niassa: 1\nname: Wide\nversion: \"1\"\ndescription: Elements\nparameters:\n  \
+         xs: {{type: list, items: {{name: string}}}}\nsteps:\n  \
+         - name: each\n    foreach: {{x: xs}}\n    command: echo \"$x_name\" >> '{starts}'\n  \
+         - name: gather\n    needs: [each]\n    command: sort '{starts}' > all.txt\n",
+        starts = starts.display()
+    );
+    let workflow = bob.install(&site.bundle("wide", &text));
+    let names: Vec<String> = (0..12).map(|n| format!("{{\"name\": \"e{n}\"}}")).collect();
+    let run = bob.schedule(workflow, "here", &[&format!("xs=[{}]", names.join(", "))]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    let queue = slurm.program("squeue", &["-h", "-r", "-t", "all", "-o", "%j %i"]);
+    let of_run: Vec<&str> =
+        queue.lines().filter(|line| line.starts_with(&format!("nia-{run}-"))).collect();
+    assert_eq!(of_run.len(), 5, "{queue}");
+    assert!(of_run.iter().all(|line| line.contains("-l0 ")), "one array: {queue}");
+    bob.propagate_until(run, "completed");
+    let starts = count_lines(&starts);
+    assert_eq!(starts.len(), 12);
+    assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+}
+
+#[test]
+fn a_queue_that_is_not_there_fails_the_run_with_slurms_own_words() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let workflow = bob.install(&site.bundle("one", &chain("One", &["true"])));
+    let accession = workflow.to_string();
+    let run = bob
+        .seqware(&[
+            "workflow",
+            "schedule",
+            "--accession",
+            &accession,
+            "--host",
+            "here",
+            "--queue",
+            "nowhere",
+        ])
+        .ok()
+        .swid();
+    wait_for("the run has failed", || {
+        bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+        bob.seqware(&["workflow-run", "propagate-statuses"]).ok();
+        bob.status(run) == "failed"
+    });
+    let number = run.to_string();
+    let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
+    assert!(explained.stdout.contains("could_not_start"), "{}", explained.stdout);
+    assert!(explained.stdout.contains("partition"), "{}", explained.stdout);
+}
+
+#[test]
+fn while_slurm_is_away_nothing_is_lost_and_nothing_is_said_to_have_failed() {
+    let Some(slurm) = SlurmServer::own() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), &slurm);
+    let gate = site.path("gate");
+    let wait = format!("until test -e '{}'; do sleep 0.1; done", gate.display());
+    let workflow = bob.install(&site.bundle("gated", &chain("Gated", &[&wait, "true"])));
+    let first = bob.schedule(workflow, "here", &[]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    bob.propagate_until(first, "running");
+    slurm.stop_controller();
+    let second = bob.schedule(workflow, "here", &[]);
+    let launched = bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).fails(7);
+    assert!(launched.stderr.contains("slurm does not answer"), "{}", launched.stderr);
+    let told = bob.seqware(&["workflow-run", "propagate-statuses"]).fails(7);
+    assert!(told.stderr.contains("slurm does not answer"), "{}", told.stderr);
+    assert_eq!((bob.status(first).as_str(), bob.status(second).as_str()), ("running", "submitted"));
+    slurm.start_controller();
+    fs::write(&gate, "").unwrap();
+    wait_for("both runs completed", || {
+        bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+        bob.seqware(&["workflow-run", "propagate-statuses"]).ok();
+        [first, second].iter().all(|run| bob.status(*run) == "completed")
+    });
+}
+
+#[test]
+fn a_policy_on_slurm_gives_more_memory_to_the_next_attempt() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let asked = site.path("asked");
+    let text = format!(
+        "niassa: 1\nname: Grow\nversion: \"1\"\ndescription: Grows\nsteps:\n  \
+         - name: grow\n    memory: 64M\n    command: |\n      \
+             echo \"$NIASSA_KEY\" >> '{asked}'\n      test \"$(wc -l < '{asked}')\" -ge 2\n    \
+             retry: {{max: 2, memory: x2}}\n",
+        asked = asked.display()
+    );
+    let workflow = bob.install(&site.bundle("grow", &text));
+    let run = bob.schedule(workflow, "here", &[]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    bob.propagate_until(run, "completed");
+    let queue = slurm.program("squeue", &["-h", "-t", "all", "-o", "%j %m"]);
+    let memory: Vec<&str> = queue
+        .lines()
+        .filter(|line| line.starts_with(&format!("nia-{run}-")))
+        .filter_map(|line| line.split(' ').nth(1))
+        .collect();
+    assert!(memory.contains(&"64M") && memory.contains(&"128M"), "{queue}");
+}
