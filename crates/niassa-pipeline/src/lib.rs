@@ -3,12 +3,15 @@
 //! The launcher claims scheduled runs and hands them to an engine; the propagator tells the service
 //! what the engine did. Both do it through `reconcile`, which is all that is ever done to a run.
 //! This is the only crate that starts processes. It knows the service through `niassa-api` alone
-//! and reads neither settings nor the environment.
+//! and reads neither settings nor the environment, but for two exceptions: a step runner learns from
+//! it which job it is, and tests name failpoints by it.
 
 pub mod engine;
-pub mod failpoint;
+mod failpoint;
 pub mod launcher;
+mod machine;
 pub mod place;
+mod process_group;
 pub mod programs;
 pub mod propagator;
 pub mod reconcile;

@@ -134,6 +134,8 @@ pub enum Command {
     Guard(node::LocalArgs),
     #[command(hide = true, about = "Moves the outputs of an attempt to their place")]
     Provision(node::ProvisionArgs),
+    #[command(hide = true, about = "Runs one attempt as a job of a cluster")]
+    Step(node::StepArgs),
 }
 
 /// Runs a command.
@@ -158,6 +160,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Supervise(args) => node::supervise(&args),
         Command::Guard(args) => node::guard(&args),
         Command::Provision(args) => node::provision(&args),
+        Command::Step(args) => node::step(args),
     }
 }
 

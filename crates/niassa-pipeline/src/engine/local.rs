@@ -8,7 +8,6 @@ pub mod client;
 pub mod guardian;
 pub mod inbox;
 pub mod journal;
-mod machine;
 pub mod supervisor;
 pub mod watch;
 
@@ -22,6 +21,8 @@ use niassa_model::resources::Resources;
 use niassa_model::step::{AttemptKey, Outcome};
 use niassa_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::machine;
 
 /// What can go wrong with the engine's files and processes.
 #[derive(Debug, thiserror::Error)]

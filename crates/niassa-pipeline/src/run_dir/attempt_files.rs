@@ -6,7 +6,7 @@
 //! so the maker of a claim reads it back.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use niassa_model::accession::Accession;
@@ -32,8 +32,15 @@ pub(crate) const ALIVE: &str = "alive";
 pub(crate) const STOP: &str = "stop";
 /// There when the attempt was given up for lost: a runner that lives on ends the step.
 pub(crate) const FENCE: &str = "fence";
+/// What a runner has to say that is no result, for people: a line each.
+pub(crate) const RUNNER_LOG: &str = "runner.log";
 /// Written by a runner that was asked by its scheduler to end: by whom, the scheduler knows.
 pub(crate) const TERMINATED: &str = "terminated.json";
+
+/// How many bytes are kept free for `exit.json`; messages are cut so that it fits.
+const EXIT_BYTES: usize = 8 * 1024;
+/// How much of a message goes into `exit.json`: each of its bytes may need six there.
+const MESSAGE_BYTES: usize = 1_000;
 
 /// What a step runner needs to know of its attempt: the plan may be too large to be read by each job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +139,55 @@ pub(crate) fn put_exit(attempt: &Path, exit: &ExitFile) -> io::Result<ExitFile> 
     read(attempt, EXIT)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
 }
 
+/// Room for `exit.json` that was taken before the step began, so that a full disk loses no result.
+#[derive(Debug)]
+pub(crate) struct ReservedExit {
+    temporary: PathBuf,
+    file: fs::File,
+}
+
+impl ReservedExit {
+    /// Takes the room, in the attempt's directory.
+    pub(crate) fn take(attempt: &Path) -> io::Result<Self> {
+        let temporary = temporary(attempt, EXIT);
+        let file = fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+        let mut reserved = Self { temporary, file };
+        // Blanks behind the content are no fault in JSON, should they be left there.
+        reserved.file.write_all(&[b' '; EXIT_BYTES])?;
+        reserved.file.sync_all()?;
+        Ok(reserved)
+    }
+
+    /// Says what the attempt came to, in the room that was taken. The first word stays; it is
+    /// returned. It may be tried again.
+    pub(crate) fn put(&mut self, attempt: &Path, exit: &ExitFile) -> io::Result<ExitFile> {
+        let mut exit = exit.clone();
+        exit.message = exit.message.map(|message| shortened(message, MESSAGE_BYTES));
+        let text = serde_json::to_vec(&exit)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)?;
+        self.file.set_len(text.len() as u64)?;
+        self.file.sync_all()?;
+        link(&self.temporary, &attempt.join(EXIT))?;
+        sync(attempt)?;
+        read(attempt, EXIT)?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+impl Drop for ReservedExit {
+    fn drop(&mut self) {
+        // A left-over has a name of its own and is in nobody's way.
+        let _leftover = fs::remove_file(&self.temporary);
+    }
+}
+
+/// Cuts a text to so many bytes, at a character.
+fn shortened(mut text: String, bytes: usize) -> String {
+    let end = (0..=bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.truncate(end.unwrap_or(0));
+    text
+}
+
 /// Writes down that a scheduler asked the runner to end.
 pub(crate) fn put_terminated(attempt: &Path, terminated: &TerminatedFile) -> io::Result<()> {
     link_durably(attempt, TERMINATED, terminated)
@@ -144,6 +200,19 @@ pub(crate) fn read<T: DeserializeOwned>(attempt: &Path, name: &str) -> io::Resul
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Tells whether a file of an attempt is there, now: opening the folder makes NFS ask its server
+/// again instead of remembering that there was none.
+pub(crate) fn is_there(attempt: &Path, name: &str) -> io::Result<bool> {
+    let _seen_anew: fs::File = fs::File::open(attempt)?;
+    attempt.join(name).try_exists()
+}
+
+/// Adds a line to a file of the attempt, in one write.
+pub(crate) fn append_line(attempt: &Path, name: &str, line: &str) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(attempt.join(name))?;
+    file.write_all(format!("{}\n", line.replace('\n', " ")).as_bytes())
 }
 
 /// Makes an empty file whose being there says everything, such as `stop`.
@@ -159,20 +228,29 @@ pub(crate) fn put_mark(attempt: &Path, name: &str) -> io::Result<()> {
 /// Writes the content beside, syncs it, links it, syncs the folder. A file that is there already is
 /// left alone.
 fn link_durably(attempt: &Path, name: &str, content: &impl Serialize) -> io::Result<()> {
-    let temporary: PathBuf = attempt.join(format!(".{name}-{:016x}", rand::random::<u64>()));
+    let temporary = temporary(attempt, name);
     let text = serde_json::to_vec(content)?;
     let written = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(&temporary)
         .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-        .and_then(|()| match fs::hard_link(&temporary, attempt.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        });
+        .and_then(|()| link(&temporary, &attempt.join(name)));
     let removed = fs::remove_file(&temporary);
     written.and(removed)?;
     sync(attempt)
+}
+
+fn temporary(attempt: &Path, name: &str) -> PathBuf {
+    attempt.join(format!(".{name}-{:016x}", rand::random::<u64>()))
+}
+
+/// Links a file to its name; one that is there already is left alone.
+fn link(temporary: &Path, place: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, place) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn sync(folder: &Path) -> io::Result<()> {
@@ -209,6 +287,41 @@ mod tests {
         });
         assert!(winners.iter().all(|winner| *winner == winners[0]), "{winners:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_result_goes_where_room_was_taken_and_the_first_stays() {
+        use std::os::unix::fs::MetadataExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let exit = |message: &str| ExitFile {
+            outcome: Outcome::SUCCESS,
+            started_at: None,
+            ended_at: Timestamp::from_micros(1),
+            machine: "n1".to_owned(),
+            cpu_micros: None,
+            peak_memory_bytes: None,
+            message: Some(message.to_owned()),
+        };
+        let mut reserved = ReservedExit::take(folder.path()).unwrap();
+        let inode = reserved.file.metadata().unwrap().ino();
+        assert_eq!(reserved.file.metadata().unwrap().len(), EXIT_BYTES as u64);
+        let long = "\u{1}".repeat(100_000);
+        let put = reserved.put(folder.path(), &exit(&long)).unwrap();
+        let place = fs::metadata(folder.path().join(EXIT)).unwrap();
+        assert_eq!(place.ino(), inode, "it needed no new file");
+        assert!(place.len() <= EXIT_BYTES as u64, "it fits");
+        drop(reserved);
+        let mut second = ReservedExit::take(folder.path()).unwrap();
+        assert_eq!(second.put(folder.path(), &exit("b")).unwrap(), put);
+        drop(second);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!(shortened("aé".to_owned(), 2), "a");
+        assert_eq!(shortened("aé".to_owned(), 9), "aé");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::slurm_server::SlurmServer;
 
 /// Somebody whose runs go to a Slurm.
 fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
-    user.with(slurm.environment()).with([("SW_DEFAULT_WORKFLOW_ENGINE", "slurm")])
+    let of_client = slurm.environment().into_iter().filter(|(name, _)| name == "SLURM_CONF");
+    user.with(of_client).with([("SW_DEFAULT_WORKFLOW_ENGINE", "slurm")])
 }
 
 /// A diamond of four steps that count their starts; the last one has an output.
@@ -37,6 +38,14 @@ fn chain(name: &str, commands: &[&str]) -> String {
         }
     }
     text
+}
+
+/// What the names of all jobs of a run begin with.
+fn prefix(user: &User, run: i64) -> String {
+    let report = user.report(run);
+    let directory = report["workflow_run_working_dir"].as_str().expect("a directory");
+    let (_, name) = directory.rsplit_once('/').expect("a path");
+    format!("nia-{name}-")
 }
 
 fn a_run_completes_on_slurm(database: Database) {
@@ -118,8 +127,9 @@ fn a_retry_on_slurm_repeats_only_what_did_not_succeed() {
     let number = run.to_string();
     let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
     assert!(explained.stdout.contains("s1"), "{}", explained.stdout);
-    let stderr = bob.seqware(&["workflow-run", "stderr", "--accession", &number]).ok();
-    assert!(stderr.stdout.contains("broken"), "{}", stderr.stdout);
+    bob.seqware(&["workflow-run", "stderr", "--accession", &number]).ok();
+    let stderr = fs::read_to_string(bob.home().join(format!("{run}.err"))).unwrap();
+    assert!(stderr.contains("broken"), "{stderr}");
     fs::write(site.path("cure"), "").unwrap();
     bob.seqware(&["workflow-run", "retry", "--accession", &number]).ok();
     bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
@@ -148,9 +158,10 @@ fn a_cancel_on_slurm_stops_what_runs_and_closes_what_waits() {
     assert_eq!(bob.status(run), "submitted_cancel");
     bob.propagate_until(run, "cancelled");
     assert!(!behind.exists());
+    let prefix = prefix(&bob, run);
     wait_for("no job of the run is in the queue", || {
         let queue = slurm.program("squeue", &["-h", "-t", "pending,running", "-o", "%j"]);
-        !queue.contains(&format!("nia-{run}-"))
+        !queue.contains(&prefix)
     });
     let left = site.processes();
     assert!(!left.iter().any(|(_, line)| line.contains("sleep")), "{left:?}");
@@ -174,8 +185,8 @@ fn a_wide_step_goes_to_slurm_as_an_array_within_the_window() {
     let run = bob.schedule(workflow, "here", &[&format!("xs=[{}]", names.join(", "))]);
     bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     let queue = slurm.program("squeue", &["-h", "-r", "-t", "all", "-o", "%j %i"]);
-    let of_run: Vec<&str> =
-        queue.lines().filter(|line| line.starts_with(&format!("nia-{run}-"))).collect();
+    let prefix = prefix(&bob, run);
+    let of_run: Vec<&str> = queue.lines().filter(|line| line.starts_with(&prefix)).collect();
     assert_eq!(of_run.len(), 5, "{queue}");
     assert!(of_run.iter().all(|line| line.contains("-l0 ")), "one array: {queue}");
     bob.propagate_until(run, "completed");
@@ -211,7 +222,7 @@ fn a_queue_that_is_not_there_fails_the_run_with_slurms_own_words() {
     });
     let number = run.to_string();
     let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
-    assert!(explained.stdout.contains("could_not_start"), "{}", explained.stdout);
+    assert!(explained.stdout.contains("could not start"), "{}", explained.stdout);
     assert!(explained.stdout.contains("partition"), "{}", explained.stdout);
 }
 
@@ -260,9 +271,10 @@ fn a_policy_on_slurm_gives_more_memory_to_the_next_attempt() {
     bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     bob.propagate_until(run, "completed");
     let queue = slurm.program("squeue", &["-h", "-t", "all", "-o", "%j %m"]);
+    let prefix = prefix(&bob, run);
     let memory: Vec<&str> = queue
         .lines()
-        .filter(|line| line.starts_with(&format!("nia-{run}-")))
+        .filter(|line| line.starts_with(&prefix))
         .filter_map(|line| line.split(' ').nth(1))
         .collect();
     assert!(memory.contains(&"64M") && memory.contains(&"128M"), "{queue}");

@@ -23,5 +23,6 @@ mod setup;
 mod site;
 mod slurm_adapter;
 mod slurm_server;
+mod step_runner;
 mod tls;
 mod watch;

@@ -15,7 +15,9 @@ use std::time::Duration;
 use niassa_model::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{LocalError, LocalHome, failed, machine};
+use super::{LocalError, LocalHome, failed};
+use crate::machine;
+use crate::process_group::{ProcessEnd, reap, see_children_end};
 
 /// How a process ended that the guardian inherited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,15 +25,6 @@ pub(super) struct Inherited {
     pub(super) pid: u32,
     pub(super) end: ProcessEnd,
     pub(super) at: Timestamp,
-}
-
-/// What wait4(2) says of a process that ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ProcessEnd {
-    pub(super) exit_code: Option<i32>,
-    pub(super) signal: Option<i32>,
-    pub(super) cpu_micros: i64,
-    pub(super) peak_memory_bytes: i64,
 }
 
 /// The variable in which a supervisor is told who its guardian is. It may be orphaned before it asks.
@@ -91,13 +84,6 @@ pub(super) fn exits_file(
 ) -> PathBuf {
     let started = started.unwrap_or(0);
     home.path().join(format!("exits-{boot}-{guardian}-{started}.jsonl"))
-}
-
-/// Makes the ends of children visible, whatever those who started us did with SIGCHLD.
-pub(super) fn see_children_end() -> io::Result<()> {
-    // SAFETY: it sets a signal's default action, before any other thread is there.
-    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Closes files of those who started us: a lock of cron's must not be held as long as steps run.
@@ -175,69 +161,4 @@ fn next_ended() -> io::Result<Option<u32>> {
             error => return Err(error),
         }
     }
-}
-
-/// Waits until a child has ended without reaping it: its pid and group stay its own until then.
-///
-/// Should we be killed before it is reaped, the guardian inherits it and sees the same end.
-pub(super) fn wait_unreaped(pid: u32) -> io::Result<ProcessEnd> {
-    loop {
-        // SAFETY: waitid(2), the system call, fills the information and, as its fifth argument, the
-        // usage it is given; zeroes are valid values of both.
-        let (result, information, usage) = unsafe {
-            let mut information: libc::siginfo_t = std::mem::zeroed();
-            let mut usage: libc::rusage = std::mem::zeroed();
-            let flags = libc::WEXITED | libc::WNOWAIT;
-            let (what, pid) = (libc::P_PID, libc::c_long::from(pid));
-            let call = libc::SYS_waitid;
-            let result =
-                libc::syscall(call, what, pid, &raw mut information, flags, &raw mut usage);
-            (result, information, usage)
-        };
-        if result == 0 {
-            return Ok(unreaped_end(&information, &usage));
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
-}
-
-fn unreaped_end(information: &libc::siginfo_t, usage: &libc::rusage) -> ProcessEnd {
-    // SAFETY: waitid(2) fills si_status whenever it reports a child.
-    let status = unsafe { information.si_status() };
-    let exited = information.si_code == libc::CLD_EXITED;
-    ProcessEnd {
-        exit_code: exited.then_some(status),
-        signal: (!exited).then_some(status),
-        cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
-        // Linux counts kilobytes: getrusage(2).
-        peak_memory_bytes: usage.ru_maxrss * 1_024,
-    }
-}
-
-fn micros(time: libc::timeval) -> i64 {
-    time.tv_sec * 1_000_000 + time.tv_usec
-}
-
-/// Reaps a child that has ended.
-pub(super) fn reap(pid: u32) -> io::Result<ProcessEnd> {
-    let mut status = 0;
-    // SAFETY: wait4 fills the status and the usage it is given, and zeroes are a valid usage.
-    let (result, usage) = unsafe {
-        let mut usage: libc::rusage = std::mem::zeroed();
-        let result = libc::wait4(pid.cast_signed(), &raw mut status, 0, &raw mut usage);
-        (result, usage)
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(ProcessEnd {
-        exit_code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
-        signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
-        cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
-        // Linux counts kilobytes: getrusage(2).
-        peak_memory_bytes: usage.ru_maxrss * 1_024,
-    })
 }

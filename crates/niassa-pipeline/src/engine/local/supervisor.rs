@@ -27,10 +27,12 @@ use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 
-use super::guardian::see_children_end;
 use super::journal::{Life, Record};
-pub use super::machine::Capacity;
-use super::{LocalError, LocalHome, Order, Start, failed, inbox, machine};
+use super::{LocalError, LocalHome, Order, Start, failed, inbox};
+use crate::machine;
+pub use crate::machine::Capacity;
+use crate::process_group::see_children_end;
+use crate::step::environment::passed_on;
 use adopt::Adopted;
 use process::{Running, Shop};
 use room::Alarm;
@@ -104,11 +106,7 @@ pub fn run(
         guardian_started: guardian.and_then(machine::start_ticks),
     })])?;
     watch_inbox(home, sender.clone())?;
-    let environment = options.environment;
-    let environment = environment
-        .into_iter()
-        .filter(|(name, _)| name.to_str().is_none_or(process::is_passed_on))
-        .collect();
+    let environment = passed_on(options.environment);
     let shop = Arc::new(Shop {
         executable: options.executable,
         environment,

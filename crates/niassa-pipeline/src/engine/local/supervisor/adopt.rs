@@ -15,9 +15,10 @@ use niassa_model::time::Timestamp;
 
 use super::super::guardian::{exits_file, read};
 use super::super::journal::{self, Ended, Evidence, Life, Record, Started};
-use super::super::{LocalError, LocalHome, Start, failed, machine};
+use super::super::{LocalError, LocalHome, Start, failed};
 use super::table::Fate;
 use super::{Event, SKIPPED, Supervisor, process};
+use crate::{machine, process_group};
 
 /// How often a guardian's file is looked at while adopted steps run.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -143,7 +144,7 @@ impl Supervisor {
         for attempt in open {
             self.occupy(&attempt.start);
             if let Some(ran) = attempt.evidence.ran() {
-                process::end_strays(&attempt.start.key);
+                process_group::end_strays(&attempt.start.key);
                 let adopted = Adopted { start: attempt.start, ended: ran.clone() };
                 // Without listeners nobody is there to go on, and so are we.
                 let _ended = events.send(Event::Adopted(Box::new(adopted)));
@@ -254,7 +255,7 @@ impl Watch {
         if inherited.is_none() && (is_guarded || is_process_of(&start.key, started.pid)) {
             return Ok(Sight::Open);
         }
-        process::end_strays(&start.key);
+        process_group::end_strays(&start.key);
         if process::never_got_the_word(&start.attempt_dir, started.pid) {
             // One that was to be stopped before it began is not begun now.
             return Ok(match self.shop.running.leave(&start.key) {

@@ -4,26 +4,22 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use niassa_model::limits::STOP_GRACE;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::process::Signal;
 
-use super::super::guardian::{ProcessEnd, reap, wait_unreaped};
 use super::super::journal::{Ended, Record, Started};
-use super::super::{LocalError, Provisioning, Start, machine};
+use super::super::{LocalError, Provisioning, Start};
 use super::writer::Writer;
-
-/// How long what is left of a killed group is waited for, in milliseconds.
-const GROUP_GONE_TRIES: u32 = 2_000;
-/// How often what an earlier supervisor left of an attempt is looked for, at 20 milliseconds each.
-const STRAYS_GONE_TRIES: u32 = 100;
+use crate::process_group::{
+    ProcessEnd, end_strays, give_grace, reap_with_group, signal_group, wait_unreaped,
+};
+use crate::step::environment::{describe, folders, lead_group};
 
 /// What the process of an attempt does: it waits for a line on its standard input, which is written
 /// once the journal names the process, and then runs the command in the same shell, for which `$0`
@@ -71,7 +67,7 @@ impl Running {
         let process = processes.entry(key.clone()).or_insert(Process { pid: None, stopped: None });
         process.pid = Some(pid);
         if process.stopped.is_some() {
-            machine::signal_group(pid, Signal::TERM);
+            signal_group(pid, Signal::TERM);
         }
     }
 
@@ -93,7 +89,7 @@ impl Running {
         if let Some(process) = processes.get_mut(key) {
             process.stopped.get_or_insert(outcome);
             if let Some(pid) = process.pid {
-                machine::signal_group(pid, Signal::TERM);
+                signal_group(pid, Signal::TERM);
             }
         }
     }
@@ -101,7 +97,7 @@ impl Running {
     /// Ends what did not end by itself.
     pub(super) fn kill(&self, key: &AttemptKey) {
         if let Some(Process { pid: Some(pid), .. }) = self.lock().get(key) {
-            machine::signal_group(*pid, Signal::KILL);
+            signal_group(*pid, Signal::KILL);
         }
     }
 
@@ -141,7 +137,7 @@ impl Shop {
         };
         self.writer.note(&Record::Ran(ended.clone()))?;
         if self.running.is_stopped(&start.key) {
-            give_grace(&start.key, pid);
+            give_grace(&start.key, pid, STOP_GRACE);
         }
         if let Err(error) = self.reap_group(&start.key, pid) {
             tracing::error!(pid, %error, "a process that has ended cannot be reaped");
@@ -253,11 +249,7 @@ impl Shop {
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err);
-        command.env("WORKFLOW_RUN_ACCESSION", start.key.run.to_string());
-        command.env("NIASSA_ATTEMPT_DIR", &start.attempt_dir);
-        if let Some(processing) = start.processing {
-            command.env("PROCESSING_ACCESSION", processing.to_string());
-        }
+        describe(&mut command, &start.key, &start.attempt_dir, start.processing);
         self.spawn_in_group(command, start)
     }
 
@@ -277,89 +269,19 @@ impl Shop {
 
     /// Dropping the handle leaves the process alone; it is reaped by `reap_group`.
     fn spawn_in_group(&self, mut command: Command, start: &Start) -> io::Result<Child> {
-        let own: Vec<(OsString, OsString)> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        command
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .envs(own)
-            .env("NIASSA_KEY", start.key.to_string())
-            .process_group(0);
+        lead_group(&mut command, &start.key, &self.environment);
         command.spawn()
     }
 
     /// Ends what is left of the group of a process that has ended, and reaps it.
     fn reap_group(&self, key: &AttemptKey, pid: u32) -> io::Result<()> {
         self.running.ended(key);
-        machine::signal_group(pid, Signal::KILL);
-        reap(pid)?;
-        end_group(pid);
-        Ok(())
+        reap_with_group(pid)
     }
-}
-
-/// Gives what is left of a stopped attempt its time to end by itself. Its group was asked; what
-/// has left the group is asked here.
-fn give_grace(key: &AttemptKey, group: u32) {
-    let name = key.to_string();
-    let left = || machine::with_variable("NIASSA_KEY", &name);
-    for pid in left().into_iter().filter(|pid| machine::group_of(*pid) != Some(group)) {
-        machine::signal(pid, Signal::TERM);
-    }
-    let begun = Instant::now();
-    while begun.elapsed() < STOP_GRACE && !left().is_empty() {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Ends whatever runs for an attempt that is over. It may have left its group, and the group's number
-/// may be somebody else's by now, so processes are known by their environment.
-pub(super) fn end_strays(key: &AttemptKey) {
-    for _ in 0..STRAYS_GONE_TRIES {
-        let strays = machine::with_variable("NIASSA_KEY", &key.to_string());
-        if strays.is_empty() {
-            return;
-        }
-        for pid in strays {
-            machine::signal(pid, Signal::KILL);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    tracing::warn!(%key, "something of an attempt does not end");
 }
 
 /// Tells whether this process of an attempt ended without the word to run the command. Takes its
 /// mark away: a later process may have its number.
 pub(super) fn never_got_the_word(attempt_dir: &Path, pid: u32) -> bool {
     std::fs::remove_file(attempt_dir.join(format!("not-started-{pid}"))).is_ok()
-}
-
-/// Waits until nothing of a group is left: a cancel is done only then.
-fn end_group(pid: u32) {
-    for _ in 0..GROUP_GONE_TRIES {
-        if !machine::group_is_there(pid) {
-            return;
-        }
-        machine::signal_group(pid, Signal::KILL);
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    tracing::warn!(pid, "something of a process group does not end");
-}
-
-/// The step's directory and the run's `work/`, from an attempt's directory.
-fn folders(attempt_dir: &Path) -> io::Result<(&Path, PathBuf)> {
-    let not_ours = || io::Error::new(io::ErrorKind::InvalidInput, "not an attempt's directory");
-    let step = attempt_dir.parent().ok_or_else(not_ours)?;
-    let run = step.ancestors().nth(3).ok_or_else(not_ours)?;
-    Ok((step, run.join("work")))
-}
-
-/// Tells whether a variable is passed on to commands: secrets and schedulers' variables are not.
-pub(super) fn is_passed_on(name: &str) -> bool {
-    const SECRETS: [&str; 2] = ["SW_REST_", "AWS_"];
-    const SCHEDULERS: [&str; 6] = ["SLURM_", "SBATCH_", "SGE_", "JOB_", "NIASSA_", "NOTIFY_"];
-    let is_ours = matches!(name, "WORKFLOW_RUN_ACCESSION" | "PROCESSING_ACCESSION");
-    !is_ours && !SECRETS.iter().chain(&SCHEDULERS).any(|prefix| name.starts_with(prefix))
 }

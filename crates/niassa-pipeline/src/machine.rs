@@ -2,11 +2,14 @@
 
 use std::fs;
 
-use rustix::process::Pid;
+/// Returns the host's name, as the kernel knows it.
+pub(crate) fn name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
 
 /// Returns the host's name with its machine id, as one word for a folder.
-pub(super) fn host_and_id() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+pub(crate) fn host_and_id() -> String {
+    let name = name();
     let id = fs::read_to_string("/etc/machine-id").unwrap_or_default();
     let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
     let name: String = name.chars().map(plain).collect();
@@ -17,18 +20,18 @@ pub(super) fn host_and_id() -> String {
 }
 
 /// Returns the id of this boot: pids of another boot mean nothing.
-pub(super) fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// Returns when a process started, in ticks since boot, if it is there: proc(5), field 22.
 /// A zombie is there.
-pub(super) fn start_ticks(pid: u32) -> Option<u64> {
+pub(crate) fn start_ticks(pid: u32) -> Option<u64> {
     stat_field(pid, 19)?.parse().ok()
 }
 
 /// Tells whether a process is there and runs: not a zombie, and not a stranger with its pid.
-pub(super) fn is_running(pid: u32, started: Option<u64>) -> bool {
+pub(crate) fn is_running(pid: u32, started: Option<u64>) -> bool {
     let state = stat_field(pid, 0);
     let same = started.is_none() || start_ticks(pid) == started;
     same && state.is_some_and(|state| state != "Z" && state != "X")
@@ -42,41 +45,21 @@ fn stat_field(pid: u32, index: usize) -> Option<String> {
 }
 
 /// Returns processes that carry this variable in their environment.
-pub(super) fn with_variable(name: &str, value: &str) -> Vec<u32> {
+pub(crate) fn with_variable(name: &str, value: &str) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter(|pid: &u32| has_variable(*pid, name, value)).collect()
 }
 
 /// Tells whether a process carries this variable in its environment; a zombie carries none.
-pub(super) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
+pub(crate) fn has_variable(pid: u32, name: &str, value: &str) -> bool {
     let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     environment.split(|byte| *byte == 0).any(|one| one == format!("{name}={value}").as_bytes())
 }
 
 /// Returns the process group of a process: proc(5), field 5.
-pub(super) fn group_of(pid: u32) -> Option<u32> {
+pub(crate) fn group_of(pid: u32) -> Option<u32> {
     stat_field(pid, 2)?.parse().ok()
-}
-
-/// Sends a signal to a process; it may be gone.
-pub(super) fn signal(pid: u32, signal: rustix::process::Signal) {
-    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-        let _gone = rustix::process::kill_process(pid, signal);
-    }
-}
-
-/// Sends a signal to a process group; it may be gone.
-pub(super) fn signal_group(pid: u32, signal: rustix::process::Signal) {
-    if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
-        let _gone = rustix::process::kill_process_group(pid, signal);
-    }
-}
-
-/// Tells whether anything of a process group is left.
-pub(super) fn group_is_there(pid: u32) -> bool {
-    Pid::from_raw(pid.cast_signed())
-        .is_some_and(|pid| rustix::process::test_kill_process_group(pid).is_ok())
 }
 
 /// What steps may use together.
