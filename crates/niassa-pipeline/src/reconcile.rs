@@ -166,15 +166,14 @@ impl Reconciler {
             let (prepared, refused_here) =
                 blocking(move || prepare_each(claims, &work_dir, &at)).await?;
             refused.extend(refused_here);
-            let of_place = match self.clusters.at(&place) {
-                Some(cluster) => self.work_on_cluster(cluster, prepared, lease_seconds, on).await?,
-                None => {
-                    let (home, work_dir) = (self.home.clone(), self.work_dir.path().to_owned());
-                    let decided = move || decide_each(prepared, &work_dir, &home);
-                    let (ready, refused_here) = blocking(decided).await??;
-                    refused.extend(refused_here);
-                    self.hand_over(ready).await?
-                }
+            let of_place = if let Some(cluster) = self.clusters.at(&place) {
+                self.work_on_cluster(cluster, prepared, lease_seconds, on).await?
+            } else {
+                let (home, work_dir) = (self.home.clone(), self.work_dir.path().to_owned());
+                let decided = move || decide_each(prepared, &work_dir, &home);
+                let (ready, refused_here) = blocking(decided).await??;
+                refused.extend(refused_here);
+                self.hand_over(ready).await?
             };
             launched.extend(of_place);
         }

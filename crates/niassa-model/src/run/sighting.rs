@@ -143,6 +143,8 @@ pub enum Remark {
     HeldBySomebody(JobId),
     /// Its job is suspended.
     Suspended(JobId),
+    /// Somebody put its job back into the queue after it had started.
+    Requeued(JobId),
     /// Its node or its job is gone; nothing is known until it has long been silent.
     Silent(StepReason),
     /// Its job vanished, or was refused, and is handed over again.
@@ -215,6 +217,10 @@ fn while_it_runs(sighting: &Sighting<'_>, look: &LookAt<'_>, job: &JobId) -> Mea
     }
     match (seen, look.scheduler) {
         (Some(JobState::Suspended), _) => running.remarking(Remark::Suspended(job.clone())),
+        // Its first start has the claim: what was put back into the queue by force can do nothing.
+        (Some(JobState::Held | JobState::Waiting | JobState::NeverSatisfied), _) => running
+            .ordering(AttemptOrder::Cancel(job.clone()))
+            .remarking(Remark::Requeued(job.clone())),
         (Some(JobState::Ended(end)), _) => {
             when_its_job_is_over(sighting, look, Some(*end), running)
         }
@@ -240,14 +246,12 @@ fn when_its_job_is_over(
         Verdict::Known(outcome, words) if sighting.terminated.is_some() => {
             running.ordering(AttemptOrder::Conclude(outcome, words))
         }
-        Verdict::Known(outcome, words) if waited(look.waits.accounting_grace) => {
+        Verdict::Known(outcome, words) | Verdict::OnlyTheSignal(outcome, words)
+            if waited(look.waits.accounting_grace) =>
+        {
             running.ordering(AttemptOrder::Conclude(outcome, words))
         }
-        Verdict::Known(..) => running,
-        Verdict::OnlyTheSignal(outcome, words) if waited(look.waits.accounting_grace) => {
-            running.ordering(AttemptOrder::Conclude(outcome, words))
-        }
-        Verdict::OnlyTheSignal(..) => running,
+        Verdict::Known(..) | Verdict::OnlyTheSignal(..) => running,
         Verdict::NotKnown(reason) if waited(look.waits.settle) => {
             running.ordering(AttemptOrder::Fence(reason)).remarking(Remark::Silent(reason))
         }
@@ -272,6 +276,14 @@ fn verdict(sighting: &Sighting<'_>, end: Option<JobEnd>) -> Verdict {
     };
     if sighting.stop_asked && end != Some(JobEnd::NodeFailure) && end.is_some() {
         return Verdict::Known(CANCELLED, "its job is over after the run was cancelled".to_owned());
+    }
+    if end == Some(JobEnd::Cancelled) && sighting.was_cancelled_by_us() {
+        return match sighting.terminated {
+            Some(_) => {
+                failed(StepReason::Preempted, "its job was put back into the queue by force")
+            }
+            None => Verdict::NotKnown(StepReason::Preempted),
+        };
     }
     match end {
         Some(JobEnd::TimeLimit) => failed(StepReason::TimeLimit, "the scheduler's time limit"),
@@ -374,24 +386,25 @@ fn while_a_job_waits(live: Vec<&SeenJob>, sighting: &Sighting<'_>, look: &LookAt
         match &job.state {
             JobState::Held => {
                 let released = sighting.handed.released.iter().rev().find(|(id, _)| *id == job.id);
-                let life = match look.scheduler {
-                    SchedulerLook::Whole(life) => life,
+                let scheduler = match look.scheduler {
+                    SchedulerLook::Whole(started) => started,
                     SchedulerLook::Silent => None,
                 };
                 // A release that the scheduler forgot when it was restarted is said again.
-                if released.is_some_and(|(_, before)| before.as_deref() == life) {
+                if released.is_some_and(|(_, before)| before.as_deref() == scheduler) {
                     meaning.remark = Some(Remark::HeldBySomebody(job.id.clone()));
                 } else {
                     meaning.orders.push(AttemptOrder::Release(job.id.clone()));
                 }
             }
-            JobState::NeverSatisfied => meaning.orders.push(AttemptOrder::Cancel(job.id.clone())),
             JobState::Stuck if sighting.handed.free_intents >= VANISHINGS => {
                 let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
                 let words = format!("its job {} cannot start: {}", job.id, job.words);
                 meaning.orders.push(AttemptOrder::Close(outcome, words));
             }
-            JobState::Stuck => meaning.orders.push(AttemptOrder::Cancel(job.id.clone())),
+            JobState::Stuck | JobState::NeverSatisfied => {
+                meaning.orders.push(AttemptOrder::Cancel(job.id.clone()));
+            }
             JobState::Running(time) if *time >= look.waits.unclaimed => {
                 let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
                 let words = format!(
@@ -410,6 +423,13 @@ fn while_a_job_waits(live: Vec<&SeenJob>, sighting: &Sighting<'_>, look: &LookAt
 }
 
 impl<'look> Sighting<'look> {
+    fn was_cancelled_by_us(&self) -> bool {
+        match &self.claim {
+            Some(Claimant::Job(job)) => self.handed.cancelled.contains(job),
+            Some(Claimant::Closed(_)) | None => false,
+        }
+    }
+
     fn live(&self) -> impl Iterator<Item = &'look SeenJob> + '_ {
         self.jobs.iter().copied().filter(|job| job.state.is_live())
     }

@@ -26,7 +26,7 @@ use niassa_model::time::Timestamp;
 use super::recorded::Recorded;
 use super::{ActiveRun, PropagateFilter, PropagateReport, Propagator, facts, take_answer};
 use crate::engine::cluster::Queue;
-use crate::reconcile::cluster::{Cluster, JobsByRun, RunLook, ends};
+use crate::reconcile::cluster::{Cluster, JobsByRun, RunLook, ends, seen};
 use crate::reconcile::evidence::OpenRun;
 use crate::reconcile::{Listener, PipelineError, WorkEvent, blocking};
 use crate::run_dir::{RunDir, failed};
@@ -247,11 +247,8 @@ impl Looking {
                 None => HashMap::new(),
             };
             for (active, look) in &looks {
-                let scheduler = match queue {
-                    Some(queue) => SchedulerLook::Whole(queue.scheduler_started.as_deref()),
-                    None => SchedulerLook::Silent,
-                };
-                let at = LookAt { scheduler, now: self.now, waits: look.journal.waits() };
+                let at =
+                    LookAt { scheduler: seen(queue), now: self.now, waits: look.journal.waits() };
                 if self.needs_somebody(look, active, &jobs, &ends, &at) {
                     found.need.push(look.run.swid);
                 }
@@ -312,12 +309,11 @@ impl Looking {
     }
 }
 
+/// Runs that were read, and those that could not be.
+type ReadRuns = (Vec<(ActiveRun, RunLook)>, Vec<(Accession, String)>);
+
 /// Reads the directories of runs, several at a time.
-fn read_all(
-    work_dir: &Path,
-    runs: &[(Accession, ActiveRun)],
-    threads: NonZeroUsize,
-) -> (Vec<(ActiveRun, RunLook)>, Vec<(Accession, String)>) {
+fn read_all(work_dir: &Path, runs: &[(Accession, ActiveRun)], threads: NonZeroUsize) -> ReadRuns {
     let size = runs.len().div_ceil(threads.get()).max(1);
     let results: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = runs

@@ -196,10 +196,7 @@ impl Reconciler {
 
 impl ClaimedRun {
     fn wish(&self) -> Wish {
-        match self.claim.desire {
-            Desire::Cancel => Wish::Stop,
-            Desire::Launch | Desire::Retry => Wish::GoOn,
-        }
+        wish(self.claim.desire)
     }
 
     fn is_new(&self) -> bool {
@@ -238,15 +235,8 @@ fn look_and_decide(
     };
     let mut runs = Vec::new();
     for (claim, plan_sha256, look, accessions) in read {
-        let scheduler = match &queue {
-            Ok(queue) => SchedulerLook::Whole(queue.scheduler_started.as_deref()),
-            Err(_) => SchedulerLook::Silent,
-        };
-        let at = LookAt { scheduler, now, waits };
-        let wish = match claim.desire {
-            Desire::Cancel => Wish::Stop,
-            Desire::Launch | Desire::Retry => Wish::GoOn,
-        };
+        let at = LookAt { scheduler: seen(queue.as_ref().ok()), now, waits };
+        let wish = wish(claim.desire);
         let decision = look.decide(&jobs.of_run(&look), &ends, &at, wish, &claim.retries);
         match make(cluster, &look, &decision) {
             Ok(()) => {
@@ -274,6 +264,21 @@ fn look_and_decide(
         sync_file_system(run_dir.parent().unwrap_or(run_dir))?;
     }
     Ok(LookedAt { runs, refused, queue })
+}
+
+/// What a look says of the scheduler itself.
+pub(crate) fn seen(queue: Option<&Queue>) -> SchedulerLook<'_> {
+    match queue {
+        Some(queue) => SchedulerLook::Whole(queue.scheduler_started.as_deref()),
+        None => SchedulerLook::Silent,
+    }
+}
+
+fn wish(desire: Desire) -> Wish {
+    match desire {
+        Desire::Cancel => Wish::Stop,
+        Desire::Launch | Desire::Retry => Wish::GoOn,
+    }
 }
 
 fn read_run(run: super::evidence::OpenRun) -> Result<(RunLook, Vec<Accession>), RunDirError> {

@@ -7,7 +7,7 @@ use crate::site::{Database, Site, User, count_lines, wait_for};
 use crate::slurm_server::SlurmServer;
 
 /// Somebody whose runs go to a Slurm.
-fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
+pub fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
     let of_client = slurm.environment().into_iter().filter(|(name, _)| name == "SLURM_CONF");
     user.with(of_client).with([("SW_DEFAULT_WORKFLOW_ENGINE", "slurm")])
 }
@@ -28,7 +28,7 @@ fn diamond(site: &Site) -> String {
 }
 
 /// Steps in a row, each with a command.
-fn chain(name: &str, commands: &[&str]) -> String {
+pub fn chain(name: &str, commands: &[&str]) -> String {
     let mut text =
         format!("niassa: 1\nname: {name}\nversion: \"1\"\ndescription: In a row\nsteps:\n");
     for (position, command) in commands.iter().enumerate() {
@@ -41,7 +41,7 @@ fn chain(name: &str, commands: &[&str]) -> String {
 }
 
 /// What the names of all jobs of a run begin with.
-fn prefix(user: &User, run: i64) -> String {
+pub fn prefix(user: &User, run: i64) -> String {
     let report = user.report(run);
     let directory = report["workflow_run_working_dir"].as_str().expect("a directory");
     let (_, name) = directory.rsplit_once('/').expect("a path");

@@ -10,6 +10,7 @@
 mod accounts;
 mod bundle;
 mod bundle_launch;
+mod cluster_reasons;
 mod clusters;
 mod cron;
 mod founding_text;

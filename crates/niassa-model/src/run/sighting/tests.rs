@@ -170,6 +170,19 @@ fn ends_that_the_scheduler_names_are_told_apart_after_a_grace() {
 }
 
 #[test]
+fn a_job_that_was_put_back_by_force_is_taken_away_and_counts_as_preempted() {
+    let waiting = job("5", JobState::Waiting);
+    let back = Sighting { jobs: vec![&waiting], ..claimed("5") };
+    assert_eq!(orders(&back), [AttemptOrder::Cancel(JobId("5".into()))]);
+    let cancelled = job("5", JobState::Ended(JobEnd::Cancelled));
+    let mut gone = Sighting { jobs: vec![&cancelled], ..over_since(claimed("5"), MINUTE) };
+    gone.handed.cancelled = vec![JobId("5".into())];
+    assert_eq!(orders(&gone), [AttemptOrder::Fence(StepReason::Preempted)]);
+    gone.terminated = Some(15);
+    assert_eq!(reason_of(&orders(&gone)), Some((StepStatus::Failed, StepReason::Preempted)));
+}
+
+#[test]
 fn the_end_of_a_job_that_we_stopped_is_a_cancel() {
     let ended = job("5", JobState::Ended(JobEnd::Cancelled));
     let stopped = Sighting { jobs: vec![&ended], stop_asked: true, ..claimed("5") };

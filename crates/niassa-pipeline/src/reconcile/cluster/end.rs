@@ -100,7 +100,7 @@ fn act_on(
         let key = run.look.run.key(step, number);
         cancel.extend(live(jobs, &key).map(|job| (step, job.id.clone())));
     }
-    cancel.sort_by(|one, other| other.0.cmp(&one.0));
+    cancel.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
     let cancel: Vec<JobId> = cancel.into_iter().map(|(_, job)| job).collect();
     if !cancel.is_empty() {
         // Durable before the call: a job that we cancelled is not taken for one that a person did.
