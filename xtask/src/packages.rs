@@ -35,7 +35,19 @@ pub(crate) const TESTS: &[Package] = &[
     Package { name: "slurmctld", program: "slurmctld" },
     Package { name: "slurmd", program: "slurmd" },
     Package { name: "slurm-client", program: "sbatch" },
+    Package { name: "gridengine-master", program: "sge_qmaster" },
+    Package { name: "gridengine-exec", program: "sge_execd" },
+    Package { name: "gridengine-client", program: "qsub" },
 ];
+
+/// Runs `apt-get` while no package may start its daemons: tests start their own.
+const APT_GET: &str = "policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    trap 'exit 130' HUP INT TERM
+    printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy
+fi
+apt-get \"$@\"";
 
 /// What was missing, and what still is.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -131,7 +143,7 @@ impl Privilege {
         if let Self::Sudo = self {
             command.args(["-n", "env"]);
         }
-        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q"]);
+        command.args(["DEBIAN_FRONTEND=noninteractive", "sh", "-c", APT_GET, "apt-get", "-q"]);
         command.args(["-o", "DPkg::Lock::Timeout=300"]).stdin(Stdio::null());
         command
     }

@@ -120,3 +120,6 @@ pub fn next_wave(
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod simulation;

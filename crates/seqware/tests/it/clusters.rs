@@ -13,7 +13,7 @@ pub fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
 }
 
 /// A diamond of four steps that count their starts; the last one has an output.
-fn diamond(site: &Site) -> String {
+pub fn diamond(site: &Site) -> String {
     let starts = site.path("starts");
     let starts = starts.display();
     format!(

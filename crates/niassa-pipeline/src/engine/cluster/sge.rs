@@ -68,8 +68,9 @@ impl GridEngine {
         self.ask("qstat", &["-xml", "-r", "-s", states, "-u", "$user"])?.success("qstat")
     }
 
-    /// Gives jobs to a program in bounded parts, in their order. All parts are given, even where one
-    /// fails; the first failure is told.
+    /// Gives jobs to a program in bounded parts, in their order. A part that fails does not keep back
+    /// the next, a program that does not answer does; the first failure is told. What is no number of
+    /// a job is not there either.
     fn for_jobs(
         &self,
         program: &'static str,
@@ -77,11 +78,11 @@ impl GridEngine {
         jobs: &[JobId],
     ) -> Result<(), SchedulerError> {
         let mut first = Ok(());
-        for part in jobs.chunks(JOBS_PER_CALL) {
-            let ids = part.iter().map(|job| job.0.as_str());
-            let arguments: Vec<&str> = options.iter().copied().chain(ids).collect();
-            let answer = self.ask(program, &arguments);
-            first = first.and(answer.and_then(|said| release_cancel::check(program, &said)));
+        let ids = jobs.iter().filter(|job| release_cancel::is_id(job)).map(|job| job.0.as_str());
+        for part in ids.collect::<Vec<_>>().chunks(JOBS_PER_CALL) {
+            let arguments: Vec<&str> = options.iter().chain(part).copied().collect();
+            let answer = self.ask(program, &arguments)?;
+            first = first.and(release_cancel::check(program, &answer));
         }
         first
     }
@@ -157,7 +158,8 @@ impl Scheduler for GridEngine {
 impl GridEngine {
     fn ask_accounting(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
         let mut wanted = accounting::Wanted::new(jobs);
-        let mut numbers: Vec<&str> = jobs.iter().map(JobId::whole).collect();
+        let ids = jobs.iter().filter(|job| release_cancel::is_id(job));
+        let mut numbers: Vec<&str> = ids.map(JobId::whole).collect();
         numbers.sort_unstable();
         numbers.dedup();
         for number in numbers.into_iter().take(QACCT_CALLS) {

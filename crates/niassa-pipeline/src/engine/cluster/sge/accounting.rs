@@ -2,7 +2,7 @@
 //!
 //! A job has a record for each time it was run; the last one counts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use niassa_model::job::{JobEnd, JobId, JobName};
 
@@ -104,14 +104,14 @@ pub(super) struct Wanted<'a> {
     jobs: HashSet<&'a str>,
     /// Jobs asked about of which nothing was found.
     missing: HashSet<&'a str>,
-    found: HashMap<JobId, Option<JobEnd>>,
+    found: BTreeMap<JobId, Option<JobEnd>>,
 }
 
 impl<'a> Wanted<'a> {
     /// Asks about jobs.
     pub(super) fn new(jobs: &'a [JobId]) -> Self {
         let jobs: HashSet<&str> = jobs.iter().map(|job| job.0.as_str()).collect();
-        Self { missing: jobs.clone(), jobs, found: HashMap::new() }
+        Self { missing: jobs.clone(), jobs, found: BTreeMap::new() }
     }
 
     /// Tells whether nothing is left to look for.

@@ -61,24 +61,25 @@ mod tests {
 
     use super::*;
 
+    /// Two records of one element; the blanks that end the lines are left out.
     const TWO_RUNS: &str = "\
 ==============================================================
-qname        main.q              
+qname        main.q
 jobname      nia-9-abcdefghij-e1-l0
-jobnumber    30                  
-taskid       2                   
+jobnumber    30
+taskid       2
 failed       25  : rescheduling
-exit_status  99                  
+exit_status  99
 ru_wallclock 2s
-category     NONE                
+category     NONE
 ==============================================================
 jobname      nia-9-abcdefghij-e1-l0
-jobnumber    30                  
-taskid       2                   
+jobnumber    30
+taskid       2
 failed       100 : assumedly after job
 exit_status  137                  (Killed)
 ru_wallclock 2s
-category     NONE                
+category     NONE
 ";
 
     fn said(code: i32, stdout: &str, stderr: &str) -> Result<Vec<Record>, SchedulerError> {
@@ -92,7 +93,7 @@ category     NONE
         assert_eq!(records[0].end(), None);
         assert_eq!(records[1].end(), Some(JobEnd::Signalled(9)));
         assert_eq!(records[1].id(), JobId("30.2".to_owned()));
-        let single = TWO_RUNS.replace("taskid       2   ", "taskid       undefined");
+        let single = TWO_RUNS.replace("taskid       2", "taskid       undefined");
         assert_eq!(said(0, &single, "").unwrap()[1].id(), JobId("30".to_owned()));
     }
 

@@ -14,7 +14,7 @@ use roxmltree::{Document, Node};
 use crate::engine::cluster::SchedulerError;
 
 /// Jobs and elements in one answer; more are taken for garbage.
-const JOBS: usize = 2_000_000;
+const JOBS: usize = 1_000_000;
 /// Bytes of a cluster's name.
 const NAME_BYTES: usize = 200;
 

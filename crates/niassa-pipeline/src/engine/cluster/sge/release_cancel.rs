@@ -1,7 +1,9 @@
-//! What `qrls` and `qdel` say.
+//! What `qrls` and `qdel` are given, and what they say.
 //!
 //! Both go through all the jobs they are given and fail if they missed one. A job that is not there
 //! any more is what a caller may meet at any time, and no failure.
+
+use niassa_model::job::JobId;
 
 use crate::engine::cluster::SchedulerError;
 use crate::engine::cluster::command::Answer;
@@ -16,6 +18,16 @@ const FINE: [&str; 7] = [
     "modified hold of job",
     "modified job id hold of job",
 ];
+
+/// Tells whether an id is `17` or `17.4`. Nothing else may reach a program: in the place of a number
+/// Grid Engine takes names with wildcards as well, and `*` is every job of the user.
+pub(super) fn is_id(job: &JobId) -> bool {
+    let (number, element) = job.0.split_once('.').unwrap_or((&job.0, "1"));
+    let is_number = |text: &str| {
+        (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    is_number(number) && is_number(element)
+}
 
 /// Checks an answer; jobs that are not there are passed over.
 pub(super) fn check(program: &'static str, answer: &Answer) -> Result<(), SchedulerError> {
@@ -55,6 +67,16 @@ mod tests {
         assert!(said(Some(1), mixed).is_ok());
         assert!(said(Some(3), "denied: job \"9999\" does not exist\n").is_ok());
         assert!(said(Some(0), "whatever").is_ok());
+    }
+
+    #[test]
+    fn only_numbers_are_ids() {
+        for id in ["17", "17.4", "4000000000.75000"] {
+            assert!(is_id(&JobId(id.to_owned())), "{id}");
+        }
+        for id in ["", "*", "17.", ".4", "17.4.1", "17_4", "-u", "nia-7", "17,18", "12345678901"] {
+            assert!(!is_id(&JobId(id.to_owned())), "{id}");
+        }
     }
 
     #[test]

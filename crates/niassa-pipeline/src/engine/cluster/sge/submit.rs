@@ -11,6 +11,7 @@ use niassa_model::job::JobId;
 use niassa_model::resources::Resources;
 use niassa_model::time::Timestamp;
 
+use super::release_cancel::is_id;
 use crate::engine::cluster::command::Answer;
 use crate::engine::cluster::{ClusterSettings, Hold, JobRequest, SchedulerError, SubmitError};
 
@@ -75,8 +76,7 @@ pub(super) fn arguments(
         option("-t", format!("1-{elements}").into());
     }
     if !job.after.is_empty() {
-        let parents: Vec<&str> = job.after.iter().map(JobId::whole).collect();
-        option("-hold_jid", parents.join(",").into());
+        option("-hold_jid", parents(&job.after)?.into());
     }
     if job.delay_seconds > 0 {
         option("-a", moment(now, job.delay_seconds)?.into());
@@ -99,6 +99,15 @@ pub(super) fn arguments(
         words.push(one_line("argument", argument)?.to_owned());
     }
     Ok(words)
+}
+
+/// Returns the numbers of the jobs before, for `-hold_jid`. It waits for their end, whatever that is.
+fn parents(after: &[JobId]) -> Result<String, SubmitError> {
+    if let Some(odd) = after.iter().find(|job| !is_id(job)) {
+        return Err(SubmitError::Refused(format!("`{odd}` is no number of a job")));
+    }
+    let numbers: Vec<&str> = after.iter().map(JobId::whole).collect();
+    Ok(numbers.join(","))
 }
 
 /// Returns what is asked for threads, memory and time. Threads and memory are asked for in the site's

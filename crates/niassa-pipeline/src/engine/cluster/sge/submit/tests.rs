@@ -94,6 +94,7 @@ fn what_grid_engine_would_misread_is_refused() {
     refused(JobRequest { directory: "/runs/$HOME".into(), ..request() });
     refused(JobRequest { output: "/runs/a,b".into(), ..request() });
     refused(JobRequest { arguments: vec!["two\nlines".into()], ..request() });
+    refused(JobRequest { after: vec![JobId("*".into())], ..request() });
     refused(JobRequest { delay_seconds: u64::MAX, ..request() });
     refused(JobRequest {
         options: JobOptions { queue: Some("-verify".into()), ..JobOptions::default() },
