@@ -298,13 +298,13 @@ impl World {
         if self.jobs[position].runs {
             let known = &mut self.attempts[step][attempt];
             known.alive += 1;
-            let (stop, fence) = (known.stop_asked, known.fenced.is_some());
+            let (is_stopped, is_fenced) = (known.stop_asked, known.fenced.is_some());
             if chances.one_in(20) {
                 // Its node dies without a word.
                 self.jobs[position].runs = false;
                 self.jobs[position].state = JobState::Ended(JobEnd::NodeFailure);
-            } else if stop || fence || !chances.one_in(3) {
-                let outcome = match (stop, fence, chances.one_in(4)) {
+            } else if is_stopped || is_fenced || !chances.one_in(3) {
+                let outcome = match (is_stopped, is_fenced, chances.one_in(4)) {
                     (true, ..) => {
                         Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy)
                     }
