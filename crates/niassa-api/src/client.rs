@@ -6,6 +6,7 @@
 mod accounts;
 mod claims;
 mod error;
+mod hosts;
 mod metadata;
 mod query;
 mod runs;

@@ -8,11 +8,29 @@ use niassa_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// At most 1,000 facts; each may be sent late, repeatedly, and by anyone who may record the run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+/// At most 1,000 facts and 1,000 notes; each may be sent late, repeatedly, and by anyone who may
+/// record the run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
 pub struct RecordFacts {
     /// The facts, in any order.
+    #[serde(default)]
     pub facts: Vec<AttemptFact>,
+    /// Notes beside the status of runs; of several for one run the last counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<RunNote>,
+}
+
+/// What people should know of a run now. It is no verdict and needs no claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RunNote {
+    /// The run; one that is over takes no note.
+    #[schema(value_type = i64)]
+    pub run: Accession,
+    /// Its tag.
+    #[schema(value_type = String)]
+    pub tag: RunTag,
+    /// The note, of which 16 KiB are kept; an empty one removes what is there.
+    pub note: String,
 }
 
 /// What is known of one attempt of one step.
@@ -43,6 +61,9 @@ pub struct AttemptFact {
     /// The signal that ended it, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// What the scheduler, or whoever closed it, said about its end, for people; 4 KiB are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// When it started, by the clock of its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
@@ -91,6 +112,9 @@ pub struct FactsRecorded {
     /// Facts that were not taken, by their position, with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedFact>,
+    /// Notes that were not taken, by their position among the notes, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused_notes: Vec<RefusedFact>,
 }
 
 /// A run after facts were recorded.
@@ -116,10 +140,10 @@ pub enum Need {
     Action,
 }
 
-/// A fact that was not taken.
+/// A fact or a note that was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusedFact {
-    /// Its position in the request, from 0.
+    /// Its position in its list of the request, from 0.
     pub position: u32,
     /// Why.
     pub why: String,

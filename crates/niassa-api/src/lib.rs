@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod facts;
 pub mod files;
+pub mod hosts;
 pub mod metadata;
 pub mod page;
 pub mod paths;

@@ -29,6 +29,8 @@ pub const RUN_REPORT: &str = "/v1/runs/{swid}/report";
 pub const RUN_RESCHEDULE: &str = "/v1/runs/{swid}/reschedule";
 /// Asks for runs to be cancelled.
 pub const RUNS_CANCEL: &str = "/v1/runs/cancel";
+/// Ends runs whose place is gone for good.
+pub const RUNS_DEAD: &str = "/v1/runs/it-is-dead";
 /// Asks for runs to be tried again.
 pub const RUNS_RETRY: &str = "/v1/runs/retry";
 /// A run that happened elsewhere, with its files.
@@ -44,6 +46,9 @@ pub const CLAIMS_RELEASE: &str = "/v1/claims/release";
 pub const FACTS: &str = "/v1/facts";
 /// What the holder of a claim did; needs the claim.
 pub const ACTIONS: &str = "/v1/actions";
+
+/// Host labels, their launchers, and what waits for them.
+pub const HOSTS: &str = "/v1/hosts";
 
 /// Installed workflows.
 pub const WORKFLOWS: &str = "/v1/workflows";

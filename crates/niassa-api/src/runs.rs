@@ -228,6 +228,14 @@ pub struct CancelRuns {
     pub accessions: Vec<Accession>,
 }
 
+/// Names runs whose place is gone for good: they end without a launcher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EndDeadRuns {
+    /// The runs.
+    #[schema(value_type = Vec<i64>)]
+    pub accessions: Vec<Accession>,
+}
+
 /// Names runs to try again. The client draws the id before it asks, so that a repeated request is
 /// the same retry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -313,6 +321,9 @@ pub struct Attempt {
     /// The signal that ended it, where one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// What the scheduler, or whoever closed it, said about its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// The engine's id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_id: Option<String>,

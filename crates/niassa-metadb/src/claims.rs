@@ -18,6 +18,7 @@ use niassa_model::run::{RunEvent, RunStatus, RunTag};
 use niassa_model::time::Timestamp;
 
 use crate::error::Result;
+use crate::launchers::{self, Launcher};
 use crate::pool::{commit, now_in, retrying};
 use crate::run_state::{self, RunState};
 use crate::runs::Whose;
@@ -36,6 +37,8 @@ pub struct ClaimRequest {
     pub host: Option<HostLabel>,
     /// The keys of the places the caller serves; a run that has another place is not offered.
     pub places: Vec<String>,
+    /// Where the caller runs, to be remembered as a launcher of the label.
+    pub launchers: Vec<Launcher>,
     /// The engines the caller serves; a run that demands another one is not offered.
     pub engines: Vec<EngineKind>,
     /// At most so many runs.
@@ -158,6 +161,7 @@ impl MetaDb {
         self.cancel_abandoned(&search, OPERATION).await?;
         self.note_other_engines(&search, OPERATION).await?;
         let waiting = search.waiting(self, OPERATION).await?;
+        let due = launchers::due(self, access, hosts, request, now, OPERATION).await?;
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let search = candidates::Search { now, ..search };
@@ -169,6 +173,9 @@ impl MetaDb {
             take(run, request, now, &access.email);
         }
         run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        if let Some(due) = due {
+            launchers::remember(&mut transaction, &due, now, OPERATION).await?;
+        }
         let claims = details::load(&mut transaction, &runs, OPERATION).await?;
         commit(transaction, OPERATION).await?;
         Ok(Claimed { waiting: waiting.max(claims.len() as u64), claims })

@@ -1,5 +1,7 @@
 //! What people want of runs: that they stop, or are tried again. Stored apart from what happened.
 
+pub(crate) mod dead;
+
 use niassa_model::accession::Accession;
 use niassa_model::run::{RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
@@ -37,6 +39,9 @@ pub enum WishRefused {
     /// Only a run that failed or was cancelled is tried again.
     #[error("the run is {0}; only one that failed or was cancelled can be tried again")]
     NotOver(RunStatus),
+    /// Nothing of it was ever anywhere that could be gone.
+    #[error("the run has no place yet; cancel it without --it-is-dead")]
+    NoPlace,
 }
 
 sql! {

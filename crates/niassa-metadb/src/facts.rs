@@ -4,10 +4,11 @@
 //! streams, the outputs, and what the runs come to. A step is final here together with its outputs.
 
 pub(crate) mod known;
+mod notes;
 pub(crate) mod outputs;
 pub(crate) mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use niassa_model::accession::Accession;
 use niassa_model::account::LaunchHosts;
@@ -23,6 +24,9 @@ use crate::run_state::{self, RunState, assess};
 use crate::runs::Whose;
 use crate::{Access, MetaDb};
 use known::{Known, KnownAttempt};
+use notes::Wanted;
+
+pub use notes::{NoteRefused, RunNote};
 
 /// What is known of one attempt of one step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub struct Fact {
     pub attempt: AttemptNumber,
     /// What it came to so far.
     pub outcome: Outcome,
+    /// What was said about its end, for people.
+    pub message: Option<String>,
     /// When it started, by the clock of its machine.
     pub started_at: Option<Timestamp>,
     /// When it ended, by the clock of its machine.
@@ -92,6 +98,8 @@ pub struct FactsTaken {
     pub runs: Vec<RunNow>,
     /// Facts that were not taken, by their position, with the reason.
     pub refused: Vec<(usize, FactRefused)>,
+    /// Notes that were not taken, by their position, with the reason.
+    pub refused_notes: Vec<(usize, NoteRefused)>,
 }
 
 /// A run after something was recorded.
@@ -123,14 +131,15 @@ pub enum FactRefused {
 }
 
 impl MetaDb {
-    /// Records facts of runs of the account, for the hosts its token allows.
+    /// Records facts and notes of runs of the account, for the hosts its token allows.
     pub async fn record_facts(
         &self,
         access: &Access,
         hosts: &LaunchHosts,
         facts: &[Fact],
+        notes: &[RunNote],
     ) -> Result<FactsTaken> {
-        retrying(|| self.record_facts_once(access, hosts, facts)).await
+        retrying(|| self.record_facts_once(access, hosts, facts, notes)).await
     }
 
     async fn record_facts_once(
@@ -138,27 +147,32 @@ impl MetaDb {
         access: &Access,
         hosts: &LaunchHosts,
         facts: &[Fact],
+        notes: &[RunNote],
     ) -> Result<FactsTaken> {
         const OPERATION: &str = "record facts";
         let dialect = self.dialect();
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
-        let named = facts.iter().map(|fact| fact.run);
+        let named = facts.iter().map(|fact| fact.run).chain(notes.iter().map(|note| note.run));
         let mut runs =
             run_state::load(&mut transaction, dialect, access, Whose::Own, named, OPERATION)
                 .await?;
         runs.retain(|run| run_state::is_of(run, access, hosts));
         let mut known = known::load(&mut transaction, facts, OPERATION).await?;
+        let (wanted, refused_notes) = Wanted::choose(&runs, notes);
         let mut taken = take(access, &mut runs, &mut known, facts);
         write::attempts(&mut transaction, &known, facts, &taken.news, OPERATION).await?;
         outputs::write(&mut transaction, now, &runs, &known, facts, &taken.news, OPERATION).await?;
-        for run in &mut runs {
+        let heard: BTreeSet<_> = facts.iter().map(|fact| fact.run).chain(wanted.runs()).collect();
+        for run in runs.iter_mut().filter(|run| heard.contains(&run.swid)) {
             run.seen_at = Some(Timestamp::from_micros(now));
         }
         assess(&mut transaction, &mut runs, &access.email, OPERATION).await?;
+        wanted.put(access, &mut runs);
         run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
         commit(transaction, OPERATION).await?;
         taken.answer.runs = runs.iter().map(RunNow::of).collect();
+        taken.answer.refused_notes = refused_notes;
         Ok(taken.answer)
     }
 }
@@ -212,11 +226,19 @@ fn take_one(
     }
     let step = known.steps.get_mut(&(fact.run, fact.step)).ok_or(FactRefused::NoSuchStep)?;
     let attempt = known.attempts.entry((fact.run, fact.step, fact.attempt)).or_default();
-    let taking = taking(attempt.status, fact.outcome.status);
+    let is_over = !run.status.is_active();
+    let taking = match taking(attempt.status, fact.outcome.status) {
+        Taking::Ignore if is_over && attempt.is_without_evidence() => Taking::Repeat,
+        taking => taking,
+    };
     if taking != Taking::Raise {
         return Ok(taking);
     }
     attempt.raise(fact);
+    // What comes in late about a run that is over is kept, and moves nothing that is final.
+    if is_over && step.status.is_final() {
+        return Ok(Taking::Repeat);
+    }
     if fact.attempt >= step.attempt {
         run.steps.moved(step.status, fact.outcome.status);
         step.attempt = fact.attempt;
@@ -235,6 +257,11 @@ fn take_one(
 impl KnownAttempt {
     fn raise(&mut self, fact: &Fact) {
         self.status = Some(fact.outcome.status);
+    }
+
+    /// Tells whether somebody ended the attempt without having seen how it ended.
+    fn is_without_evidence(self) -> bool {
+        matches!(self.status, Some(StepStatus::Lost | StepStatus::Cancelled))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod facts;
 pub mod files;
 pub mod gauges;
 pub mod idempotency;
+pub mod launchers;
 pub mod location;
 pub mod metadata;
 mod pool;

@@ -61,7 +61,10 @@ macro_rules! run_columns {
             as unanswered, \
          r.needs_action, r.steps_total, r.steps_pending, r.steps_running, r.steps_success, \
          r.steps_failed, r.steps_skipped, r.steps_cancelled, r.steps_lost, r.created_at, \
-         r.updated_at, r.seen_at, r.rescheduled_from"
+         r.updated_at, r.seen_at, r.rescheduled_from, (select now from clock) as read_at, \
+         case when r.note is null and r.status in ('submitted', 'submitted_retry') \
+            then (select max(l.seen_at) from launcher l \
+                where l.account = r.owner and l.host = r.host) end as launcher_seen_at"
     };
 }
 

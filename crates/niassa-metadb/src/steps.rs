@@ -53,6 +53,8 @@ pub struct Attempt {
     pub exit_code: Option<i32>,
     /// The signal that ended it, where one did.
     pub signal: Option<i32>,
+    /// What was said about its end, for people.
+    pub message: Option<String>,
     /// The engine's id of it, where it differs from the key.
     pub engine_id: Option<String>,
     /// The machine it ran on.
@@ -87,7 +89,7 @@ sql! {
             and s.idx > $6 \
         order by s.idx limit $7");
     /// Attempts of steps that the caller has seen, first to last. `$1`: run; `$2`: indexes of steps.
-    ATTEMPTS = "select idx, number, status, reason, exit_code, signal, engine_id, machine, \
+    ATTEMPTS = "select idx, number, status, reason, exit_code, signal, message, engine_id, machine, \
             started_at, ended_at, cpu_micros, peak_memory_bytes \
         from attempt \
         where run = $1 and idx in (select cast(value ->> 0 as bigint) from json_each($2)) \
@@ -191,6 +193,7 @@ fn attempt(row: &AnyRow, operation: &'static str) -> Result<Attempt> {
         reason: step_columns::reason(row, operation)?,
         exit_code: small("exit_code")?,
         signal: small("signal")?,
+        message: column(row, "message", operation)?,
         engine_id: column(row, "engine_id", operation)?,
         machine: column(row, "machine", operation)?,
         started_at: time("started_at")?,

@@ -7,6 +7,7 @@
 
 mod cluster;
 mod facts;
+mod notes;
 mod offsets;
 mod pauses;
 mod recorded;
@@ -247,7 +248,8 @@ impl Propagator {
         report: &mut PropagateReport,
     ) -> Result<(), PipelineError> {
         report.facts += facts.len() as u64;
-        let answer = self.reconciler.client.record_facts(&RecordFacts { facts }).await?;
+        let answer =
+            self.reconciler.client.record_facts(&RecordFacts { facts, notes: Vec::new() }).await?;
         take_answer(answer, &mut self.active, report);
         Ok(())
     }

@@ -11,6 +11,7 @@ pub(crate) mod extract;
 mod facts;
 mod files;
 mod health;
+mod hosts;
 mod metadata;
 mod metrics;
 mod observe;
@@ -78,4 +79,5 @@ fn api() -> OpenApiRouter<App> {
         .merge(facts::routes())
         .merge(actions::routes())
         .merge(desires::routes())
+        .merge(hosts::routes())
 }

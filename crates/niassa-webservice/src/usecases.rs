@@ -24,4 +24,5 @@ pub(crate) mod retry;
 pub(crate) mod schedule;
 pub(crate) mod set_password;
 pub(crate) mod share_study;
+mod shortened;
 pub(crate) mod watch;

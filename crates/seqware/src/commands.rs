@@ -12,6 +12,7 @@ pub mod completion;
 pub mod create;
 pub mod demo;
 pub mod grant;
+pub mod host;
 pub mod init;
 pub mod man;
 pub mod metadb;
@@ -124,6 +125,9 @@ pub enum Command {
     /// Let others see what is yours
     #[command(subcommand)]
     Grant(grant::Command),
+    /// Host labels, their launchers, and what waits for them
+    #[command(subcommand)]
+    Host(host::Command),
     #[command(hide = true, about = "Print shell completions")]
     Completion(completion::Args),
     #[command(hide = true, about = "Write manual pages")]
@@ -155,6 +159,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Account(command) => account::run(command, context),
         Command::Token(command) => token::run(command, context),
         Command::Grant(command) => grant::run(command, context),
+        Command::Host(command) => host::run(command, context),
         Command::Completion(args) => completion::run(&args, context),
         Command::Man(args) => man::run(&args, context),
         Command::Supervise(args) => node::supervise(&args),

@@ -10,8 +10,8 @@ use crate::page::Page;
 use crate::paths::{self, fill};
 use crate::reports::RunReport;
 use crate::runs::{
-    CancelRuns, RescheduleRun, RetryRuns, Run, RunIni, RunLogEntry, RunQuery, RunResults,
-    ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
+    CancelRuns, EndDeadRuns, RescheduleRun, RetryRuns, Run, RunIni, RunLogEntry, RunQuery,
+    RunResults, ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
 };
 
 impl Client {
@@ -88,6 +88,11 @@ impl Client {
     /// Asks for runs to be cancelled.
     pub async fn cancel_runs(&self, request: &CancelRuns) -> Result<RunResults, ClientError> {
         self.post(paths::RUNS_CANCEL, request, Repeat::Safe).await
+    }
+
+    /// Ends runs whose place is gone for good, without a launcher.
+    pub async fn end_dead_runs(&self, request: &EndDeadRuns) -> Result<RunResults, ClientError> {
+        self.post(paths::RUNS_DEAD, request, Repeat::IfUnsent).await
     }
 
     /// Asks for runs to be tried again; the request's id makes it the same request when repeated.

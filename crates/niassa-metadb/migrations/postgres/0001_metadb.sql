@@ -158,6 +158,17 @@ create index run_owner_place on run (owner, place_key, status, swid);
 create index run_status on run (status, swid);
 create index run_workflow on run (workflow, swid);
 
+-- Launchers: who asked for runs of a label last, and from where. One row is written at most once a minute.
+create table launcher (
+    account bigint not null references account (id), -- the account it signs in with
+    host text not null,                           -- the label it launches for
+    os_user text not null,                        -- the OS user it runs as
+    machine text not null,                        -- the machine or cluster it launches on
+    seen_at bigint not null,                    -- when it asked last
+    oldest_waiting_micros bigint not null,      -- how long the oldest run had waited for it then; 0: none waited
+    primary key (account, host, os_user, machine)
+);
+
 -- The values of a run, apart from the row that lists read.
 create table run_values (
     run bigint primary key references run (swid), -- the run
@@ -237,6 +248,7 @@ create table attempt (
     reason text,                                  -- why, unless it succeeded
     exit_code bigint,                            -- of the command, where it exited
     signal bigint,                               -- that ended it, where one did
+    message text,                                 -- what was said about its end, for people
     cause text not null,                          -- first | policy | retry:<id>
     threads bigint not null,                     -- threads it may use
     memory_bytes bigint,                         -- memory it may use

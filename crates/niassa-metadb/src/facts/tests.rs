@@ -8,7 +8,7 @@ use niassa_model::resources::Resources;
 use niassa_model::run::RunStatus;
 use niassa_model::step::{AttemptNumber, Outcome, StepIndex, StepStatus};
 
-use super::{Fact, FactRefused, Stream, StreamEnd};
+use super::{Fact, FactRefused, NoteRefused, RunNote, Stream, StreamEnd};
 use crate::MetaDb;
 use crate::actions::{Done, NewAttempt, Word};
 use crate::claims::{ClaimRequest, ClaimedRun, Wish};
@@ -158,10 +158,10 @@ on_both! {
         let run = launched_run(&site).await;
         let alice = account(&site.metadb, "alice@lab.net").await;
         let good = fact(&run, 0, 1, RUNNING);
-        let nobody = site.metadb.record_facts(&alice, &LaunchHosts::Any, std::slice::from_ref(&good)).await;
+        let nobody = site.metadb.record_facts(&alice, &LaunchHosts::Any, std::slice::from_ref(&good), &[]).await;
         assert_eq!(nobody.unwrap().refused, [(0, FactRefused::NoSuchRun)]);
         let hosts = LaunchHosts::Only(vec!["elsewhere".parse().unwrap()]);
-        let nobody = site.metadb.record_facts(&site.bob, &hosts, std::slice::from_ref(&good)).await;
+        let nobody = site.metadb.record_facts(&site.bob, &hosts, std::slice::from_ref(&good), &[]).await;
         assert_eq!(nobody.unwrap().refused, [(0, FactRefused::NoSuchRun)]);
         let facts = [
             Fact { tag: "aaaaaaaaaa".parse().unwrap(), ..good.clone() },
@@ -269,5 +269,68 @@ on_both! {
         done.insert(3, answered);
         assert_eq!(site.act("b", &claimed, done).await, [Word::Go; 5]);
         assert_eq!(site.status(run.swid).await, RunStatus::Pending);
+    }
+
+    /// A note needs no claim; what it repeats leaves no second entry; a wrong tag is refused.
+    fn notes_stand_beside_the_status(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let run = launched_run(&site).await;
+        let note = |text: &str| RunNote {
+            run: run.swid,
+            tag: run.tag.clone(),
+            note: text.to_owned(),
+        };
+        let hosts = LaunchHosts::Any;
+        let record = async |facts: &[Fact], notes: &[RunNote]| {
+            site.metadb.record_facts(&site.bob, &hosts, facts, notes).await.unwrap()
+        };
+        let noted = async || site.metadb.run(&site.bob, run.swid).await.unwrap().unwrap().note;
+        for _ in 0..3 {
+            let taken = record(&[], &[note("first"), note("in the queue")]).await;
+            assert_eq!((taken.runs[0].status, taken.refused_notes), (RunStatus::Pending, vec![]));
+        }
+        assert_eq!(noted().await.as_deref(), Some("in the queue"));
+        // A note outlives what the steps say of a run that goes on.
+        let failed = [fact(&run, 0, 1, FAILED)];
+        for _ in 0..3 {
+            record(&failed, &[note("in the queue")]).await;
+            assert_eq!(noted().await.as_deref(), Some("in the queue"));
+        }
+        let log = site.metadb.log_of_run(&site.bob, run.swid, 0, 100).await.unwrap().unwrap();
+        assert_eq!(log.iter().filter(|entry| entry.event == "note").count(), 1);
+
+        let strange = RunNote { tag: "aaaaaaaaaa".parse().unwrap(), ..note("x") };
+        let unknown = RunNote { run: 4_711.try_into().unwrap(), ..note("x") };
+        let taken = record(&[], &[strange, note(""), unknown]).await;
+        let why = [(0, NoteRefused::AnotherRun), (2, NoteRefused::NoSuchRun)];
+        assert_eq!(taken.refused_notes, why);
+        assert_eq!(noted().await, None, "an empty note removes");
+        let elsewhere = LaunchHosts::Only(vec!["elsewhere".parse().unwrap()]);
+        let taken = site.metadb.record_facts(&site.bob, &elsewhere, &[], &[note("x")]).await;
+        assert_eq!(taken.unwrap().refused_notes, [(0, NoteRefused::NoSuchRun)]);
+
+        // A run that ends with the same call has its last word.
+        let taken = record(&[closed(&run, 1, 1, SKIPPED)], &[note("in the queue")]).await;
+        assert_eq!(taken.runs[0].status, RunStatus::Failed);
+        assert!(noted().await.unwrap().contains("step0 failed"));
+        let taken = record(&[], &[note("late")]).await;
+        assert_eq!(taken.refused_notes, [(0, NoteRefused::Over(RunStatus::Failed))]);
+    }
+
+    /// What was said first of an attempt's end stays with it.
+    fn what_was_said_of_an_end_is_kept(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let run = launched_run(&site).await;
+        let said = |text: &str| Fact {
+            message: Some(text.to_owned()),
+            ..fact(&run, 0, 1, FAILED)
+        };
+        site.facts(&[fact(&run, 0, 1, FAILED)]).await;
+        site.facts(&[said("State=OUT_OF_MEMORY\0"), said("second")]).await;
+        site.facts(&[said("third")]).await;
+        let steps =
+            site.metadb.steps_of_run(&site.bob, run.swid, StepFilter::default(), 9).await;
+        let message = steps.unwrap().unwrap()[0].attempts[0].message.clone();
+        assert_eq!(message.as_deref(), Some("State=OUT_OF_MEMORY\u{fffd}"));
     }
 }

@@ -18,21 +18,22 @@ use crate::step_columns::stored;
 sql! {
     /// Makes attempts, or raises them; details that were known stay. `$1`: rows of run, index,
     /// number, status, reason, exit code, signal, cause, threads, memory, seconds, machine, start,
-    /// end, processor time, peak memory.
+    /// end, processor time, peak memory, message.
     ATTEMPTS = "insert into attempt (run, idx, number, status, reason, exit_code, signal, cause, \
             threads, memory_bytes, seconds, machine, started_at, ended_at, cpu_micros, \
-            peak_memory_bytes) \
+            peak_memory_bytes, message) \
         select cast(value ->> 0 as bigint), cast(value ->> 1 as bigint), \
             cast(value ->> 2 as bigint), value ->> 3, value ->> 4, cast(value ->> 5 as bigint), \
             cast(value ->> 6 as bigint), value ->> 7, cast(value ->> 8 as bigint), \
             cast(value ->> 9 as bigint), cast(value ->> 10 as bigint), value ->> 11, \
             cast(value ->> 12 as bigint), cast(value ->> 13 as bigint), \
-            cast(value ->> 14 as bigint), cast(value ->> 15 as bigint) \
+            cast(value ->> 14 as bigint), cast(value ->> 15 as bigint), value ->> 16 \
         from json_each($1) where true \
         on conflict (run, idx, number) do update set status = excluded.status, \
             reason = coalesce(attempt.reason, excluded.reason), \
             exit_code = coalesce(attempt.exit_code, excluded.exit_code), \
             signal = coalesce(attempt.signal, excluded.signal), \
+            message = coalesce(attempt.message, excluded.message), \
             machine = coalesce(attempt.machine, excluded.machine), \
             started_at = coalesce(attempt.started_at, excluded.started_at), \
             ended_at = coalesce(attempt.ended_at, excluded.ended_at), \
@@ -72,7 +73,7 @@ pub(super) async fn attempts(
         let key = (fact.run, fact.step, fact.attempt);
         let row = merged.entry(key).or_insert_with(|| {
             order.push(key);
-            Row::of(&known.steps[&(fact.run, fact.step)], fact)
+            Row::of(known, fact)
         });
         row.add(fact);
     }
@@ -138,6 +139,7 @@ struct Said {
     reason: Option<StepReason>,
     exit_code: Option<i32>,
     signal: Option<i32>,
+    message: Option<String>,
     machine: Option<String>,
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -146,7 +148,8 @@ struct Said {
 }
 
 impl Row {
-    fn of(step: &KnownStep, fact: &Fact) -> Self {
+    fn of(known: &Known, fact: &Fact) -> Self {
+        let attempt = known.attempts.get(&(fact.run, fact.step, fact.attempt));
         // A later attempt has its row from when it was recorded, with its cause; this is for the
         // first, and for one whose record was lost with a MetaDB that was restored.
         let cause = if fact.attempt == AttemptNumber::FIRST { "first" } else { "policy" };
@@ -154,21 +157,19 @@ impl Row {
             run: fact.run,
             step: fact.step,
             number: fact.attempt,
-            status: fact.outcome.status,
+            status: attempt.and_then(|known| known.status).unwrap_or(fact.outcome.status),
             cause,
-            asked: step.asked,
+            asked: known.steps[&(fact.run, fact.step)].asked,
             said: Said::default(),
         }
     }
 
     fn add(&mut self, fact: &Fact) {
-        if fact.outcome.status.rank() >= self.status.rank() {
-            self.status = fact.outcome.status;
-        }
         let said = &mut self.said;
         fill(&mut said.reason, fact.outcome.reason.as_ref());
         fill(&mut said.exit_code, fact.outcome.exit_code.as_ref());
         fill(&mut said.signal, fact.outcome.signal.as_ref());
+        fill(&mut said.message, fact.message.as_ref());
         fill(&mut said.machine, fact.machine.as_ref());
         fill(&mut said.started_at, fact.started_at.as_ref());
         fill(&mut said.ended_at, fact.ended_at.as_ref());
@@ -195,6 +196,7 @@ impl Row {
             said.ended_at.map(Timestamp::as_micros),
             said.cpu_micros,
             said.peak_memory_bytes,
+            said.message.as_deref().map(bulk::text),
         ])
     }
 }

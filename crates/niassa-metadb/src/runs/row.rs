@@ -55,6 +55,10 @@ pub struct Run {
     pub seen_at: Option<Timestamp>,
     /// The run it was rescheduled from.
     pub rescheduled_from: Option<Accession>,
+    /// For a run that waits without a note: when a launcher of its label asked for runs last.
+    pub launcher_seen_at: Option<Timestamp>,
+    /// When this was read, by the database's clock.
+    pub read_at: Timestamp,
 }
 
 /// How many steps of a run have each status.
@@ -112,6 +116,9 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<Run> {
         rescheduled_from: from
             .map(|from| decode(Accession::try_from(from), operation, from, "an accession"))
             .transpose()?,
+        launcher_seen_at: column::<Option<i64>>(row, "launcher_seen_at", operation)?
+            .map(Timestamp::from_micros),
+        read_at: time("read_at")?,
     })
 }
 

@@ -16,6 +16,12 @@ async fn list(site: &Launches, filter: &RunFilter) -> Vec<Accession> {
     runs.iter().map(|run| run.swid).collect()
 }
 
+/// Waits until the database's clock has gone on: SQLite's counts milliseconds.
+async fn another_moment(metadb: &MetaDb) {
+    let before = metadb.now().await.unwrap();
+    while metadb.now().await.unwrap() == before {}
+}
+
 on_both! {
     /// Walking pages sees each run once, newest first, also while new ones arrive.
     fn pages_show_each_run_once(metadb: MetaDb) {
@@ -44,7 +50,9 @@ on_both! {
     fn conditions_are_joined(metadb: MetaDb) {
         let site = Launches::new(metadb.clone()).await;
         let first = site.schedule("here").await.swid;
+        another_moment(&metadb).await;
         let second = site.schedule("a 'b' \"c\"").await.swid;
+        another_moment(&metadb).await;
         let launched = site.schedule("there").await.swid;
         let claim = site.claim_one("me", "there").await;
         site.launch("me", &claim).await;

@@ -17,6 +17,7 @@ use crate::bundles::{BundleInstalled, NewBundle};
 use crate::claims::{ClaimRequest, Claimed, ClaimedRun, Held, Want};
 use crate::facts::Fact;
 use crate::idempotency::Once;
+use crate::launchers::Launcher;
 use crate::schedule::{FirstClaim, NewRun, ScheduledRun, Scheduler, Scheduling};
 use crate::workflows::{NewWorkflow, WorkflowState};
 use crate::{Access, MetaDb};
@@ -99,7 +100,7 @@ impl Launches {
     }
 
     pub(crate) async fn facts(&self, facts: &[Fact]) -> crate::facts::FactsTaken {
-        self.metadb.record_facts(&self.bob, &LaunchHosts::Any, facts).await.unwrap()
+        self.metadb.record_facts(&self.bob, &LaunchHosts::Any, facts, &[]).await.unwrap()
     }
 
     pub(crate) async fn status(&self, run: Accession) -> RunStatus {
@@ -158,6 +159,10 @@ pub(crate) fn launch(holder: &str, host: &str) -> ClaimRequest {
         accessions: None,
         host: Some(host.parse().unwrap()),
         places: vec![place().key()],
+        launchers: vec![Launcher {
+            os_user: "niassa-bob".to_owned(),
+            machine: "server2".to_owned(),
+        }],
         engines: vec![EngineKind::Local],
         limit: 50,
         lease: LEASE,
@@ -209,6 +214,7 @@ pub(crate) fn fact(run: &ClaimedRun, step: u32, attempt: u32, outcome: Outcome) 
         step: StepIndex(step),
         attempt: AttemptNumber(attempt),
         outcome,
+        message: None,
         started_at: at(1_000_000),
         ended_at: outcome.status.is_final().then_some(at(2_000_000)).flatten(),
         machine: Some("server2".to_owned()),

@@ -11,22 +11,22 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use niassa_api::facts::{AttemptFact, Need, RecordFacts};
+use niassa_api::facts::{AttemptFact, Need, RecordFacts, RunNote};
 use niassa_api::runs::RunQuery;
 use niassa_model::accession::Accession;
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::{JobId, SeenJob};
 use niassa_model::limits::{FACTS_PER_CALL, NATIVE_PARENTS, PAGE_MOST};
-use niassa_model::run::cluster::{ParentJob, next_wave};
+use niassa_model::run::cluster::{ClusterDecision, ParentJob, next_wave};
 use niassa_model::run::reconcile::Wish;
-use niassa_model::run::sighting::{LookAt, SchedulerLook};
+use niassa_model::run::sighting::LookAt;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::step::AttemptKey;
 use niassa_model::time::Timestamp;
 
-use super::recorded::Recorded;
-use super::{ActiveRun, PropagateFilter, PropagateReport, Propagator, facts, take_answer};
+use super::recorded::{Heard, Recorded};
+use super::{ActiveRun, PropagateFilter, PropagateReport, Propagator, facts, notes, take_answer};
 use crate::engine::cluster::Queue;
-use crate::reconcile::cluster::{Cluster, JobsByRun, RunLook, ends, seen};
+use crate::reconcile::cluster::{Cluster, JobsByAttempt, JobsByRun, RunLook, ends, seen};
 use crate::reconcile::evidence::OpenRun;
 use crate::reconcile::{Listener, PipelineError, WorkEvent, blocking};
 use crate::run_dir::{RunDir, failed};
@@ -67,6 +67,8 @@ struct Found {
     need: Vec<Accession>,
     /// Runs whose directory cannot be read.
     problems: Vec<(Accession, String)>,
+    /// What people should know of each run; empty where all goes its way.
+    notes: Vec<(Accession, RunTag, String)>,
 }
 
 impl Propagator {
@@ -105,6 +107,9 @@ impl Propagator {
                 None
             }
         };
+        let heard = if queue.is_some() { Heard::Answer } else { Heard::Nothing };
+        let now = self.reconciler.service_now();
+        let silent_since = Arc::make_mut(&mut watch.recorded).heard(now, heard);
         let is_ours = self.filter == PropagateFilter::default();
         if let Some(queue) = queue.as_ref().filter(|_| is_ours) {
             self.end_ghosts(watch, queue).await?;
@@ -130,7 +135,15 @@ impl Propagator {
         let mut facts = found.facts;
         facts.retain(|fact| !looked_again.contains(&fact.run));
         facts.extend(after.facts);
-        self.tell(watch, facts, report).await
+        self.tell(watch, facts, report).await?;
+        let mut notes = found.notes;
+        if let Some(since) = silent_since {
+            let engine = watch.cluster.place.engine;
+            for (.., note) in &mut notes {
+                *note = notes::of_silence(engine, since);
+            }
+        }
+        self.note(watch, notes).await
     }
 
     fn looking(&self, watch: &ClusterWatch, queue: Option<Queue>) -> Looking {
@@ -157,7 +170,7 @@ impl Propagator {
             for call in facts::into_calls(some) {
                 let keys: Vec<_> = call.iter().map(|fact| (key_of(fact), fact.status)).collect();
                 report.facts += call.len() as u64;
-                let request = RecordFacts { facts: call };
+                let request = RecordFacts { facts: call, notes: Vec::new() };
                 let answer = self.reconciler.client.record_facts(&request).await?;
                 let refused: HashSet<usize> =
                     answer.refused.iter().map(|refused| refused.position as usize).collect();
@@ -170,8 +183,33 @@ impl Propagator {
                 take_answer(answer, &mut watch.active, report);
             }
         }
+        Ok(())
+    }
+
+    /// Tells notes that changed, and writes down what was told.
+    async fn note(
+        &self,
+        watch: &mut ClusterWatch,
+        notes: Vec<(Accession, RunTag, String)>,
+    ) -> Result<(), PipelineError> {
+        let recorded = Arc::make_mut(&mut watch.recorded);
+        let is_news = |(swid, tag, note): &(Accession, RunTag, String)| {
+            watch.active.contains_key(swid) && recorded.note(tag) != note
+        };
+        let news: Vec<RunNote> = notes
+            .into_iter()
+            .filter(is_news)
+            .map(|(run, tag, note)| RunNote { run, tag, note })
+            .collect();
+        for notes in news.chunks(FACTS_PER_CALL) {
+            let request = RecordFacts { facts: Vec::new(), notes: notes.to_vec() };
+            self.reconciler.client.record_facts(&request).await?;
+            for note in notes {
+                recorded.noted(&note.tag, &note.note);
+            }
+        }
         let tags: HashSet<&RunTag> = watch.active.values().map(|run| &run.tag).collect();
-        let kept = Arc::make_mut(&mut watch.recorded).keep(|tag| tags.contains(tag));
+        let kept = recorded.keep(|tag| tags.contains(tag));
         Ok(kept.map_err(failed("remember what was told in", self.reconciler.work_dir()))?)
     }
 
@@ -249,48 +287,34 @@ impl Looking {
             for (active, look) in &looks {
                 let at =
                     LookAt { scheduler: seen(queue), now: self.now, waits: look.journal.waits() };
-                if self.needs_somebody(look, active, &jobs, &ends, &at) {
+                let decision = look.decide(&jobs.of_run(look), &ends, &at, wish(active), &[]);
+                if self.needs_somebody(look, &jobs.of_run(look), &decision) {
                     found.need.push(look.run.swid);
                 }
+                let note = notes::of_remarks(look, &decision);
+                found.notes.push((look.run.swid, look.run.tag.clone(), note));
                 found.facts.extend(self.news(look));
             }
         }
         found
     }
 
-    /// Decides as the holder of a claim would, and tells whether there is something to do.
+    /// Tells whether the holder of a claim would have something to do.
     fn needs_somebody(
         &self,
         look: &RunLook,
-        active: &ActiveRun,
-        jobs: &JobsByRun<'_>,
-        ends: &HashMap<JobId, JobEnd>,
-        at: &LookAt<'_>,
+        jobs: &JobsByAttempt<'_>,
+        decision: &ClusterDecision,
     ) -> bool {
-        let wish = match active.status {
-            RunStatus::SubmittedCancel => Wish::Stop,
-            RunStatus::Submitted
-            | RunStatus::SubmittedRetry
-            | RunStatus::Pending
-            | RunStatus::Running
-            | RunStatus::Completed
-            | RunStatus::Failed
-            | RunStatus::Cancelled => Wish::GoOn,
-        };
-        let jobs = jobs.of_run(look);
-        let decision = look.decide(&jobs, ends, at, wish, &[]);
-        let is_answering = matches!(at.scheduler, SchedulerLook::Whole(_));
-        let in_queue = jobs.values().flatten().filter(|job| job.state.is_live()).count();
-        let room = match is_answering {
-            true => self.cluster.max_jobs.saturating_sub(in_queue),
-            false => 0,
+        let is_live = |job: &&SeenJob| job.state.is_live();
+        let in_queue = jobs.values().flatten().filter(|job| is_live(job)).count();
+        let room = match self.queue {
+            Some(_) => self.cluster.max_jobs.saturating_sub(in_queue),
+            None => 0,
         };
         let due = next_wave(&decision.decision.submit, room, NATIVE_PARENTS, |step, number| {
-            let seen = jobs.get(&look.run.key(step, number)).into_iter().flatten();
-            match seen.into_iter().any(|job| job.state.is_live()) {
-                true => ParentJob::Seen,
-                false => ParentJob::NotSeen,
-            }
+            let mut seen = jobs.get(&look.run.key(step, number)).into_iter().flatten();
+            if seen.any(is_live) { ParentJob::Seen } else { ParentJob::NotSeen }
         });
         decision.needs_claim(due.len())
     }
@@ -306,6 +330,20 @@ impl Looking {
             }
         }
         news
+    }
+}
+
+/// What people want of an active run.
+fn wish(active: &ActiveRun) -> Wish {
+    match active.status {
+        RunStatus::SubmittedCancel => Wish::Stop,
+        RunStatus::Submitted
+        | RunStatus::SubmittedRetry
+        | RunStatus::Pending
+        | RunStatus::Running
+        | RunStatus::Completed
+        | RunStatus::Failed
+        | RunStatus::Cancelled => Wish::GoOn,
     }
 }
 

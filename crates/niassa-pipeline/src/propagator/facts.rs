@@ -127,6 +127,7 @@ fn fact(
         stdout: None,
         stderr: None,
         outputs: Vec::new(),
+        message: None,
     };
     let Some(outcome) = evidence.outcome() else { return fact };
     fact.status = outcome.status;
@@ -135,6 +136,7 @@ fn fact(
     fact.signal = outcome.signal;
     let Some(exit) = evidence.exit() else { return fact };
     fact.ended_at = Some(exit.ended_at);
+    fact.message.clone_from(&exit.message);
     fact.cpu_micros = exit.cpu_micros;
     fact.peak_memory_bytes = exit.peak_memory_bytes;
     if let Some(attempt) = steps.attempt(work_dir, key) {
@@ -181,8 +183,10 @@ pub(super) fn of_attempt(
         stdout: None,
         stderr: None,
         outputs: Vec::new(),
+        message: None,
     };
     let Some(exit) = &attempt.exit else { return fact };
+    fact.message.clone_from(&exit.message);
     fact.reason = exit.outcome.reason;
     fact.exit_code = exit.outcome.exit_code;
     fact.signal = exit.outcome.signal;

@@ -34,7 +34,8 @@ use crate::run_dir::RunDirError;
 use crate::run_dir::journal::{Entry, RunJournal};
 use crate::step_program::StepProgram;
 
-pub(crate) use look::{AttemptLook, JobsByRun, RunLook, all_that_left};
+use look::all_that_left;
+pub(crate) use look::{AttemptLook, JobsByAttempt, JobsByRun, RunLook};
 
 /// A cluster that runs can be launched on from here.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use niassa_api::error::Problem;
-use niassa_api::runs::{CancelRuns, RetryRuns, RunResults};
+use niassa_api::runs::{CancelRuns, EndDeadRuns, RetryRuns, RunResults};
 use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +16,7 @@ use crate::usecases::{cancel, retry};
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(cancel)).routes(routes!(retry))
+    OpenApiRouter::new().routes(routes!(cancel)).routes(routes!(it_is_dead)).routes(routes!(retry))
 }
 
 /// Asks for runs to be cancelled. A run that cannot be does not fail the call.
@@ -32,6 +32,20 @@ async fn cancel(
     cancel::cancel(&app, &access, request).await.map(Json)
 }
 
+/// Ends runs whose place is gone for good, without a launcher. A run that cannot be ended so does
+/// not fail the call.
+#[utoipa::path(post, path = niassa_api::paths::RUNS_DEAD, tag = "runs",
+    request_body = EndDeadRuns,
+    responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
+async fn it_is_dead(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Body(request): Body<EndDeadRuns>,
+) -> Result<Json<RunResults>, Failed> {
+    let access = signed_in.may(Action::Schedule)?;
+    cancel::end_dead(&app, &access, request).await.map(Json)
+}
+
 /// Asks for runs to be tried again. A run that cannot be does not fail the call.
 #[utoipa::path(post, path = niassa_api::paths::RUNS_RETRY, tag = "runs", request_body = RetryRuns,
     responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
@@ -43,3 +57,6 @@ async fn retry(
     let access = signed_in.may(Action::Schedule)?;
     retry::retry(&app, &access, request).await.map(Json)
 }
+
+#[cfg(test)]
+mod tests;

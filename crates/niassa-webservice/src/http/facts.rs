@@ -30,3 +30,6 @@ async fn facts(
     let access = signed_in.may(Action::Launch)?;
     record::facts(&app, &access, &signed_in.0.launch_hosts(), request).await.map(Json)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! A workflow in a service for tests, and runs of it.
 
+use niassa_api::claims::Claim;
 use niassa_api::runs::ScheduledRun;
 use niassa_metadb::Access;
 use niassa_metadb::access::Sees;
@@ -80,4 +81,25 @@ pub(crate) fn greeting_with(workflow: i64, fields: &Value) -> Value {
         request[name] = value.clone();
     }
     request
+}
+
+/// A launcher's request for the runs of a label.
+pub(crate) fn claim_at(host: &str, holder: &str) -> Value {
+    let place = json!({"work_dir_id": "w", "os_user": "bob", "engine": "local", "cluster": "c"});
+    json!({"holder": holder, "want": "launch", "host": host, "places": [place], "limit": 50})
+}
+
+/// What a launcher records of a run of [`TestService::workflow`].
+pub(crate) fn launched(run: &Claim) -> Vec<Value> {
+    let place = claim_at("x", "x")["places"][0].clone();
+    let placed = json!({"place": place, "directory": "/runs/1", "launched_on": "server2"});
+    let steps = json!([{"index": 0, "name": "greet", "resources": {"threads": 1}}]);
+    let done = [
+        json!({"placed": placed}),
+        json!({"planned": {"sha256": "b".repeat(64), "steps": 1}}),
+        json!({"steps": steps}),
+        json!({"launched": {}}),
+    ];
+    let action = |done| json!({"swid": run.swid, "epoch": run.epoch, "done": done});
+    done.into_iter().map(action).collect()
 }

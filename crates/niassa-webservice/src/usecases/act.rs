@@ -9,13 +9,9 @@ use niassa_metadb::claims::Held;
 use niassa_model::account::LaunchHosts;
 
 use super::claim::check_holder;
+use super::shortened::{NOTE_BYTES, shortened};
 use crate::app::App;
 use crate::error::Failed;
-
-/// Most bytes of a note, and of what is said of a run that could not be planned.
-const NOTE_BYTES: usize = 16 * 1024;
-/// What stands for the rest of a text.
-const ELLIPSIS: char = '…';
 
 /// Records the actions of one call.
 pub(crate) async fn actions(
@@ -75,9 +71,9 @@ fn done(done: claims::Done) -> Done {
             Done::Verdicts(verdicts.into_iter().map(verdict).collect())
         }
         claims::Done::CouldNotPlan(why) => {
-            Done::CouldNotPlan { reason: why.reason, detail: shortened(why.detail) }
+            Done::CouldNotPlan { reason: why.reason, detail: shortened(why.detail, NOTE_BYTES) }
         }
-        claims::Done::Note(note) => Done::Note(shortened(note)),
+        claims::Done::Note(note) => Done::Note(shortened(note, NOTE_BYTES)),
     }
 }
 
@@ -89,27 +85,5 @@ fn step(step: StepRecord) -> NewStep {
         after: step.after,
         resources: step.resources,
         retry: step.retry,
-    }
-}
-
-/// Cuts a text that is too long: what went wrong is told all the same.
-fn shortened(mut text: String) -> String {
-    if text.len() > NOTE_BYTES {
-        text.truncate(text.floor_char_boundary(NOTE_BYTES - ELLIPSIS.len_utf8()));
-        text.push(ELLIPSIS);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_note_is_cut_between_characters() {
-        assert_eq!(shortened("ü".repeat(NOTE_BYTES / 2)), "ü".repeat(NOTE_BYTES / 2));
-        let cut = shortened(format!("x{}", "ü".repeat(NOTE_BYTES)));
-        assert!(cut.len() <= NOTE_BYTES && cut.len() > NOTE_BYTES - 4);
-        assert!(cut.ends_with("ü…"));
     }
 }

@@ -1,6 +1,6 @@
-//! Takes the wish that runs stop.
+//! Takes the wish that runs stop, and the word that nothing of them is left to be stopped.
 
-use niassa_api::runs::{CancelRuns, RunResult, RunResults};
+use niassa_api::runs::{CancelRuns, EndDeadRuns, RunResult, RunResults};
 use niassa_metadb::Access;
 use niassa_metadb::desires::WishTaken;
 
@@ -16,6 +16,16 @@ pub(crate) async fn cancel(
 ) -> Result<RunResults, Failed> {
     check_number(request.accessions.len())?;
     Ok(results(app.metadb.cancel_runs(access, &request.accessions).await?))
+}
+
+/// Ends runs whose place is gone for good.
+pub(crate) async fn end_dead(
+    app: &App,
+    access: &Access,
+    request: EndDeadRuns,
+) -> Result<RunResults, Failed> {
+    check_number(request.accessions.len())?;
+    Ok(results(app.metadb.end_dead_runs(access, &request.accessions).await?))
 }
 
 /// Tells what became of a wish, run by run.

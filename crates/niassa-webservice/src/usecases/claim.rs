@@ -7,10 +7,12 @@ use niassa_api::claims::{
 use niassa_api::error::ProblemCode;
 use niassa_metadb::Access;
 use niassa_metadb::claims::{self, ClaimRequest, ClaimedRun, Held, Want, Wish};
+use niassa_metadb::launchers::Launcher;
 use niassa_model::account::LaunchHosts;
 use niassa_model::limits::CLAIM_BATCH;
-use niassa_model::place::Place;
+use niassa_model::place::{EngineKind, Place};
 
+use super::findings::Findings;
 use crate::app::App;
 use crate::error::Failed;
 
@@ -28,6 +30,7 @@ pub(crate) async fn claim(
 ) -> Result<Claimed, Failed> {
     check_holder(&request.holder)?;
     check_number(request.accessions.as_ref().map_or(0, Vec::len))?;
+    check_places(&request.places)?;
     let mut engines: Vec<_> = request.places.iter().map(|place| place.engine).collect();
     engines.sort_unstable();
     engines.dedup();
@@ -40,6 +43,7 @@ pub(crate) async fn claim(
         accessions: request.accessions,
         host: request.host,
         places: request.places.iter().map(Place::key).collect(),
+        launchers: request.places.iter().map(launcher).collect(),
         engines,
         limit: request.limit.min(CLAIM_BATCH),
         lease: app.lease,
@@ -89,6 +93,27 @@ pub(super) fn check_number(named: usize) -> Result<(), Failed> {
         return Err(Failed::new(ProblemCode::TooLarge, detail));
     }
     Ok(())
+}
+
+/// Refuses places that no launcher of ours would name.
+fn check_places(places: &[Place]) -> Result<(), Failed> {
+    check_number(places.len())?;
+    let mut findings = Findings::default();
+    for place in places {
+        findings.path("the OS user of a place", &place.os_user);
+        findings.path("the cluster of a place", &place.cluster);
+    }
+    findings.settle()
+}
+
+/// Names where a launcher runs. A local engine's cluster is the machine's name, followed by twelve
+/// characters of its number, which tell people nothing.
+fn launcher(place: &Place) -> Launcher {
+    let machine = match (place.engine, place.cluster.rsplit_once('-')) {
+        (EngineKind::Local, Some((name, number))) if number.len() == 12 && !name.is_empty() => name,
+        _ => &place.cluster,
+    };
+    Launcher { os_user: place.os_user.clone(), machine: machine.to_owned() }
 }
 
 fn held(request: &HeldClaims) -> Result<Vec<Held>, Failed> {

@@ -2,15 +2,16 @@
 
 use niassa_api::error::ProblemCode;
 use niassa_api::facts::{
-    AttemptFact, FactsRecorded, LogTail, Need, RecordFacts, RefusedFact, RunAfterFacts,
+    self, AttemptFact, FactsRecorded, LogTail, Need, RecordFacts, RefusedFact, RunAfterFacts,
 };
 use niassa_metadb::Access;
-use niassa_metadb::facts::{Fact, RunNow, Stream, StreamEnd};
+use niassa_metadb::facts::{Fact, RunNote, RunNow, Stream, StreamEnd};
 use niassa_model::account::LaunchHosts;
 use niassa_model::limits::{FACTS_PER_CALL, LOG_TAIL_BYTES};
 use niassa_model::step::Outcome;
 
 use super::findings::path_misfit;
+use super::shortened::{MESSAGE_BYTES, NOTE_BYTES, shortened};
 use crate::app::App;
 use crate::error::Failed;
 
@@ -24,10 +25,8 @@ pub(crate) async fn facts(
     hosts: &LaunchHosts,
     request: RecordFacts,
 ) -> Result<FactsRecorded, Failed> {
-    if request.facts.len() > FACTS_PER_CALL {
-        let detail = format!("{} facts; one call takes {FACTS_PER_CALL}", request.facts.len());
-        return Err(Failed::new(ProblemCode::TooLarge, detail));
-    }
+    check_number(request.facts.len(), "facts")?;
+    check_number(request.notes.len(), "notes")?;
     // A fact that cannot be stored does not keep the others of its launcher from being known.
     let (mut positions, mut facts, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for (position, reported) in request.facts.into_iter().enumerate() {
@@ -38,13 +37,28 @@ pub(crate) async fn facts(
             facts.push(fact(reported));
         }
     }
-    let taken = app.metadb.record_facts(access, hosts, &facts).await?;
+    let notes: Vec<RunNote> = request.notes.into_iter().map(note).collect();
+    let taken = app.metadb.record_facts(access, hosts, &facts, &notes).await?;
     let sent = |position: usize| positions.get(position).copied().unwrap_or(position);
     refused.extend(
         taken.refused.into_iter().map(|(position, why)| refusal(sent(position), why.to_string())),
     );
     refused.sort_by_key(|refused| refused.position);
-    Ok(FactsRecorded { runs: taken.runs.into_iter().map(after).collect(), refused })
+    let refused_notes =
+        taken.refused_notes.into_iter().map(|(at, why)| refusal(at, why.to_string())).collect();
+    Ok(FactsRecorded { runs: taken.runs.into_iter().map(after).collect(), refused, refused_notes })
+}
+
+fn check_number(sent: usize, what: &str) -> Result<(), Failed> {
+    if sent > FACTS_PER_CALL {
+        let detail = format!("{sent} {what}; one call takes {FACTS_PER_CALL}");
+        return Err(Failed::new(ProblemCode::TooLarge, detail));
+    }
+    Ok(())
+}
+
+fn note(note: facts::RunNote) -> RunNote {
+    RunNote { run: note.run, tag: note.tag, note: shortened(note.note, NOTE_BYTES) }
 }
 
 fn refusal(position: usize, why: String) -> RefusedFact {
@@ -88,6 +102,7 @@ fn fact(fact: AttemptFact) -> Fact {
             exit_code: fact.exit_code,
             signal: fact.signal,
         },
+        message: fact.message.map(|message| shortened(message, MESSAGE_BYTES)),
         started_at: fact.started_at,
         ended_at: fact.ended_at,
         machine: fact.machine,

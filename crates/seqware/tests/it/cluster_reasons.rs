@@ -109,6 +109,8 @@ fn somebody_holds_a_job_and_lets_it_go_again() {
     let held = slurm.program("squeue", &["-h", "-j", &job, "-o", "%r"]);
     assert!(held.contains("Held"), "what a person holds stays held: {held}");
     assert_eq!(case.bob.status(run), "pending");
+    let explained = case.explained();
+    assert!(explained.contains("is held at the scheduler"), "{explained}");
     slurm.control(&["update", &format!("jobid={job}"), "partition=main"]);
     slurm.control(&["release", &job]);
     case.bob.propagate_until(run, "completed");

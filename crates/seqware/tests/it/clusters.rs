@@ -244,6 +244,9 @@ fn while_slurm_is_away_nothing_is_lost_and_nothing_is_said_to_have_failed() {
     let told = bob.seqware(&["workflow-run", "propagate-statuses"]).fails(7);
     assert!(told.stderr.contains("slurm does not answer"), "{}", told.stderr);
     assert_eq!((bob.status(first).as_str(), bob.status(second).as_str()), ("running", "submitted"));
+    let number = first.to_string();
+    let explained = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok();
+    assert!(explained.stdout.contains("slurm has not answered since"), "{}", explained.stdout);
     slurm.start_controller();
     fs::write(&gate, "").unwrap();
     wait_for("both runs completed", || {

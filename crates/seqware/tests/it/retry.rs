@@ -191,3 +191,43 @@ fn a_run_is_rescheduled_elsewhere_with_the_values_it_had() {
     assert_eq!(bob.status(run), "submitted");
     assert_eq!(fs::read_to_string(said).unwrap(), "something else\n");
 }
+
+#[test]
+fn a_run_whose_place_is_gone_is_ended_and_moved() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let (found, said) = (site.path("found"), site.path("said"));
+    let text = format!(
+        "niassa: 1\nname: Stuck\nversion: \"1\"\ndescription: Hangs until a file is there\nsteps:\n  \
+         - name: stuck\n    command: test -e '{}' && echo done >> '{}' || sleep 600\n",
+        found.display(),
+        said.display()
+    );
+    let workflow = install(&site, &bob, "stuck", &text);
+    let run = bob.schedule(workflow, "gone", &[]);
+    let number = run.to_string();
+    let dead = ["workflow-run", "cancel", "--accession", &number, "--it-is-dead"];
+    bob.seqware(&dead).fails(5);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "gone"]).ok();
+    bob.propagate_until(run, "running");
+    let line = format!("Submitted request to cancel workflow run with SWID(s) [{number}]");
+    assert_eq!(bob.seqware(&dead).ok().stdout.trim(), line);
+    assert_eq!(bob.status(run), "cancelled");
+    let why = bob.seqware(&["workflow-run", "explain", "--accession", &number]).ok().stdout;
+    assert!(why.contains("bob@lab.net said that its place on"), "{why}");
+
+    fs::write(&found, "").unwrap();
+    let again = bob
+        .seqware(&["workflow-run", "reschedule", "--accession", &number, "--host", "here"])
+        .ok()
+        .swid();
+    let new = again.to_string();
+    let why = bob.seqware(&["workflow-run", "explain", "--accession", &new]).ok().stdout;
+    assert!(why.contains("waiting for a launcher on here, never seen"), "{why}");
+    bob.launch_and_finish("here");
+    assert_eq!(bob.status(again), "completed");
+    assert_eq!(bob.status(run), "cancelled", "it stays as it was ended");
+    let hosts = bob.seqware(&["host", "list", "--tsv"]).ok().stdout;
+    let row = hosts.lines().find(|line| line.contains("\there\t")).expect("the label");
+    assert!(row.starts_with("bob@lab.net\tbob@lab.net\there\t"), "{hosts}");
+}

@@ -8,29 +8,15 @@ use niassa_api::runs::{Run, RunResults, StepLog};
 use niassa_model::run::RunStatus;
 use serde_json::{Value, json};
 
+use crate::testing::schedules::{claim_at, launched};
 use crate::testing::{TestService, service};
 
 fn claim(holder: &str) -> Value {
-    let place = json!({"work_dir_id": "w", "os_user": "bob", "engine": "local", "cluster": "c"});
-    json!({"holder": holder, "want": "launch", "host": "server2", "places": [place], "limit": 50})
+    claim_at("server2", holder)
 }
 
 async fn claimed(service: &TestService, holder: &str) -> Claimed {
     service.user("bob").post("/v1/claims", &claim(holder)).await.json()
-}
-
-fn launched(run: &niassa_api::claims::Claim) -> Vec<Value> {
-    let place = claim("x")["places"][0].clone();
-    let placed = json!({"place": place, "directory": "/runs/1", "launched_on": "server2"});
-    let steps = json!([{"index": 0, "name": "greet", "resources": {"threads": 1}}]);
-    let done = [
-        json!({"placed": placed}),
-        json!({"planned": {"sha256": "b".repeat(64), "steps": 1}}),
-        json!({"steps": steps}),
-        json!({"launched": {}}),
-    ];
-    let action = |done| json!({"swid": run.swid, "epoch": run.epoch, "done": done});
-    done.into_iter().map(action).collect()
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn a_run_is_scheduled_and_looked_at() {
 
     let found: Run = service.user("bob").get(&format!("/v1/runs/{}", run.swid)).await.json();
     assert_eq!((found.tag, found.status), (run.tag, RunStatus::Submitted));
-    assert_eq!(found.note.as_deref(), Some("waiting for a launcher on server2"));
+    assert_eq!(found.note.as_deref(), Some("waiting for a launcher on server2, never seen"));
     assert_eq!((found.workflow_name.as_str(), found.workflow_version.as_str()), ("Greet", "1.0"));
     let ini: RunIni = service.user("bob").get(&format!("/v1/runs/{}/ini", run.swid)).await.json();
     assert_eq!(ini.text, "greeting=Hello\ntimes=3\n");

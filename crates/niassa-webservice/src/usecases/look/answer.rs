@@ -8,6 +8,7 @@ use niassa_metadb::events::LogEntry;
 use niassa_metadb::runs;
 use niassa_metadb::steps::{self, StepStreams, StreamTail};
 use niassa_model::run::RunStatus;
+use niassa_model::time::Timestamp;
 
 /// Writes a run.
 pub(in crate::usecases) fn run(run: runs::Run) -> Run {
@@ -42,14 +43,34 @@ pub(in crate::usecases) fn run(run: runs::Run) -> Run {
 /// What a status alone does not say: whom a run waits for.
 fn note(run: &runs::Run) -> Option<String> {
     match run.status {
-        RunStatus::Submitted => Some(format!("waiting for a launcher on {}", run.host)),
-        RunStatus::SubmittedRetry => Some(format!("retry: waiting for a launcher on {}", run.host)),
+        RunStatus::Submitted => Some(waiting(run)),
+        RunStatus::SubmittedRetry => Some(format!("retry: {}", waiting(run))),
         RunStatus::Pending
         | RunStatus::Running
         | RunStatus::Completed
         | RunStatus::Failed
         | RunStatus::SubmittedCancel
         | RunStatus::Cancelled => None,
+    }
+}
+
+fn waiting(run: &runs::Run) -> String {
+    let seen = match run.launcher_seen_at {
+        Some(at) => format!("last seen {}", moment(at, run.read_at)),
+        None => "never seen".to_owned(),
+    };
+    format!("waiting for a launcher on {}, {seen}", run.host)
+}
+
+/// Writes a point in time to the minute, with its day unless that is today.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    let (at, now) = (at.to_string(), now.to_string());
+    match (at.split_once('T'), now.split_once('T')) {
+        (Some((day, time)), Some((today, _))) => {
+            let time = time.get(..5).unwrap_or(time);
+            if day == today { format!("{time} UTC") } else { format!("{day} {time} UTC") }
+        }
+        _ => at,
     }
 }
 
@@ -91,6 +112,7 @@ fn attempt(attempt: steps::Attempt) -> Attempt {
         reason: attempt.reason,
         exit_code: attempt.exit_code,
         signal: attempt.signal,
+        message: attempt.message,
         engine_id: attempt.engine_id,
         machine: attempt.machine,
         started_at: attempt.started_at,
@@ -128,5 +150,17 @@ pub(in crate::usecases) fn log_entry(entry: LogEntry) -> RunLogEntry {
         to: entry.to,
         account: entry.account,
         detail: entry.detail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_its_day_unless_that_is_today() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        assert_eq!(moment(at(1_800_000_000), at(1_800_000_060)), "08:00 UTC");
+        assert_eq!(moment(at(1_800_000_000), at(1_800_086_400)), "2027-01-15 08:00 UTC");
     }
 }

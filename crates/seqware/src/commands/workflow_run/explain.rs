@@ -234,6 +234,9 @@ fn about_step(step: &Step, log: Option<&StepLog>, brush: Brush) -> Vec<String> {
         line.push_str(&format!(" (attempt {})", attempt.number));
     }
     let mut lines = vec![line];
+    if let Some(message) = last.and_then(|attempt| attempt.message.as_deref()) {
+        lines.extend(said_of_its_end(message, brush));
+    }
     if let Some(tail) = log.and_then(|log| log.stderr.as_ref()) {
         let edge = if brush.look.unicode { "│" } else { "|" };
         let said: Vec<&str> = tail.tail.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -247,6 +250,13 @@ fn about_step(step: &Step, log: Option<&StepLog>, brush: Brush) -> Vec<String> {
         lines.push(format!("  {}", tail.path));
     }
     lines
+}
+
+/// Writes what the scheduler, or whoever closed an attempt, said about its end.
+fn said_of_its_end(message: &str, brush: Brush) -> Vec<String> {
+    let lines = message.lines().filter(|line| !line.trim().is_empty()).take(LINES);
+    let plain = |line: &str| -> String { words::harmless(line).chars().take(LONGEST).collect() };
+    lines.map(|line| format!("  {}", brush.wrap(&plain(line), EDGE))).collect()
 }
 
 fn history(entry: &RunLogEntry, brush: Brush) -> String {

@@ -51,6 +51,7 @@ pub fn a_step(index: u32, label: &str, status: StepStatus, times: &[(i64, Option
         reason: None,
         exit_code: (status == StepStatus::Failed).then_some(1),
         signal: None,
+        message: None,
         engine_id: None,
         machine: Some("server2".to_owned()),
         started_at: Some(at(*start)),

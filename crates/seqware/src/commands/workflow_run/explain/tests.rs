@@ -60,7 +60,9 @@ fn failed() -> Evidence {
             Some("step align: exit code 1"),
         ),
     ];
-    let troubled = vec![a_step(1, "align", StepStatus::Failed, &[(2, Some(3)), (4, Some(9))])];
+    let mut troubled = vec![a_step(1, "align", StepStatus::Failed, &[(2, Some(3)), (4, Some(9))])];
+    let said = "slurmstepd: error: Detected 1 oom_kill event\n\u{1b}[31mState=OUT_OF_MEMORY";
+    troubled[0].attempts[1].message = Some(said.to_owned());
     Evidence { run, troubled, logs: vec![log], entries }
 }
 
