@@ -3,6 +3,7 @@
 //! Release build, every state change durable. Cases alternate with their reference, and what is
 //! told is the median of the pairs: wall seconds and processor seconds of everything involved.
 
+mod clusters;
 mod engine;
 mod http;
 mod measure;
@@ -12,6 +13,7 @@ mod planning;
 mod reference;
 mod schedule;
 mod site;
+mod slurm;
 mod startup;
 mod table;
 mod whole_loop;
@@ -30,13 +32,14 @@ const PAIRS: usize = 7;
 /// One case: its name, and what measures it.
 type Case = (&'static str, fn(&Bench) -> Result<Vec<Row>>);
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("startup", startup::measure),
     ("engine", engine::measure),
     ("loop", whole_loop::measure),
     ("schedule", schedule::measure),
     ("memory", memory::measure),
     ("planning", planning::measure),
+    ("clusters", clusters::measure),
 ];
 
 /// What every case needs.

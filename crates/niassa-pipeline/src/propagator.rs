@@ -28,6 +28,7 @@ use niassa_model::place::Place;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
+use crate::engine::cluster::command;
 use crate::engine::local::journal::{self, Offsets};
 use crate::engine::local::watch::Watch;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
@@ -59,6 +60,8 @@ pub struct PropagateReport {
     pub changed: Vec<(Accession, RunStatus)>,
     /// Facts that were recorded.
     pub facts: u64,
+    /// How often a scheduler's program was called. It does not grow with the number of runs.
+    pub scheduler_calls: u64,
 }
 
 /// A propagator of one account, on one machine, for one work directory.
@@ -126,6 +129,7 @@ impl Propagator {
         on: Listener<'_>,
     ) -> Result<PropagateReport, PipelineError> {
         let mut report = PropagateReport::default();
+        let calls = command::calls();
         // Read first, list second: a run is listed as active before its first line is written.
         let home = self.reconciler.home.clone();
         let mut offsets = self.offsets.offsets.clone();
@@ -163,6 +167,7 @@ impl Propagator {
         self.look_after_clusters(&mut report, on).await?;
         let on_clusters: usize = self.clusters.iter().map(|watch| watch.active.len()).sum();
         report.active = (self.active.len() + on_clusters) as u64;
+        report.scheduler_calls = command::calls() - calls;
         Ok(report)
     }
 

@@ -35,13 +35,13 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     )?;
     let mut rows = judged(&wide, "engine alone, 1,000 independent steps", 1.25);
     rows.extend(judged(&chains, "engine alone, 200 runs of 3 chained steps", 1.35));
-    rows.extend(alike.rows("the same, to a make per run", 1.0));
+    rows.extend(alike.rows("the same, to a make per run", "make", 1.0));
     Ok(rows)
 }
 
 /// Judges processor time as well: nothing but the engine is measured here.
 fn judged(pairs: &Pairs, what: &str, goal: f64) -> Vec<Row> {
-    let mut rows = pairs.rows(what, goal);
+    let mut rows = pairs.rows(what, "make", goal);
     let ratio = median(pairs.cpu_ratios());
     rows.push(Row::at_most(format!("{what}: processor time, to make"), ratio, 1.25, " times"));
     rows

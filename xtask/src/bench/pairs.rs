@@ -24,23 +24,23 @@ impl Pairs {
         Ok(Self(pairs))
     }
 
-    /// Returns the judged ratio of wall times, with the times themselves beside it.
-    pub(super) fn rows(&self, what: &str, goal: f64) -> Vec<Row> {
+    /// Returns the judged ratio of wall times to a reference of this name, with the times themselves beside it.
+    pub(super) fn rows(&self, what: &str, reference: &str, goal: f64) -> Vec<Row> {
         let middle = |of: fn(&(Took, Took)) -> f64| median(self.0.iter().map(of).collect());
         let walls = format!(
-            "{:.0} ms, make {:.0} ms",
+            "{:.0} ms, {reference} {:.0} ms",
             middle(|(ours, _)| ours.wall * 1_000.0),
             middle(|(_, make)| make.wall * 1_000.0)
         );
         let cpu = format!(
-            "{:.2} times ({:.0} ms, make {:.0} ms)",
+            "{:.2} times ({:.0} ms, {reference} {:.0} ms)",
             median(self.cpu_ratios()),
             middle(|(ours, _)| ours.cpu * 1_000.0),
             middle(|(_, make)| make.cpu * 1_000.0)
         );
         let ratio = middle(|(ours, make)| ours.wall / make.wall);
         vec![
-            Row::at_most(format!("{what}: wall, to make"), ratio, goal, " times"),
+            Row::at_most(format!("{what}: wall, to {reference}"), ratio, goal, " times"),
             Row::beside(format!("{what}: wall"), walls),
             Row::beside(format!("{what}: processor time"), cpu),
         ]

@@ -50,10 +50,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let pairs =
         Pairs::measure(bench, wide_once, || reference::independent(folder.path(), INDEPENDENT))?;
-    rows.extend(pairs.rows("whole loop, 1,000 independent steps", 1.5));
+    rows.extend(pairs.rows("whole loop, 1,000 independent steps", "make", 1.5));
     let pairs_of_chains =
         Pairs::measure(bench, chains_once, || reference::chains(folder.path(), CHAINS, LENGTH))?;
-    rows.extend(pairs_of_chains.rows("whole loop, 200 runs of 3 chained steps", 1.6));
+    rows.extend(pairs_of_chains.rows("whole loop, 200 runs of 3 chained steps", "make", 1.6));
     rows.extend(direct(bench, &site, folder.path())?);
     Ok(rows)
 }
@@ -82,7 +82,7 @@ fn direct(bench: &Bench, site: &Site, folder: &std::path::Path) -> Result<Vec<Ro
     let launch = || measure::command(&mut site.seqware(&["bundle", "launch", "--dir", &bundle]));
     launch()?;
     let warm = Pairs::measure(bench, launch, || reference::chains(folder, 1, LENGTH))?;
-    let mut rows = warm.rows("one `bundle launch` of 3 chained steps, warm", 3.0);
+    let mut rows = warm.rows("one `bundle launch` of 3 chained steps, warm", "make", 3.0);
     let cold = Site::start(&bench.seqware)?;
     let bundle = cold.bundle("direct", CHAIN)?;
     let took = measure::command(&mut cold.seqware(&["bundle", "launch", "--dir", &bundle]))?;

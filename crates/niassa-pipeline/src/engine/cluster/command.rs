@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,6 +19,14 @@ use super::SchedulerError;
 
 /// The longest part of a program's words that is told to people.
 const WORDS_BYTES: usize = 500;
+
+/// Calls of scheduler programs by this process.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns how often this process has called a scheduler's program.
+pub(crate) fn calls() -> u64 {
+    CALLS.load(Ordering::Relaxed)
+}
 
 /// What a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +120,7 @@ fn spawn<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     environment: &[(OsString, OsString)],
 ) -> io::Result<Child> {
+    CALLS.fetch_add(1, Ordering::Relaxed);
     Command::new(program)
         .args(arguments)
         .env_clear()

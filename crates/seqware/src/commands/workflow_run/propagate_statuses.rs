@@ -65,7 +65,7 @@ async fn propagate(
         args.threads,
         pipeline::clock(),
     )?;
-    let mut changed = Vec::new();
+    let (mut changed, mut calls) = (Vec::new(), 0);
     let active = loop {
         problems.clear();
         let report = propagator
@@ -75,6 +75,7 @@ async fn propagate(
             })
             .await?;
         changed.extend(report.changed);
+        calls += report.scheduler_calls;
         if !args.until_done || report.active == 0 {
             break report.active;
         }
@@ -82,7 +83,7 @@ async fn propagate(
     };
     let changed: Vec<_> =
         changed.iter().map(|(run, status)| json!({ "swid": run, "status": status })).collect();
-    let data = json!({ "active": active, "changed": changed });
+    let data = json!({ "active": active, "changed": changed, "scheduler_calls": calls });
     context.ui.did("Propagated workflow engine statuses", None, &data)?;
     Ok(Exit::Done)
 }
