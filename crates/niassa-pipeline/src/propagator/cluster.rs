@@ -287,8 +287,9 @@ impl Looking {
             for (active, look) in &looks {
                 let at =
                     LookAt { scheduler: seen(queue), now: self.now, waits: look.journal.waits() };
-                let decision = look.decide(&jobs.of_run(look), &ends, &at, wish(active), &[]);
-                if self.needs_somebody(look, &jobs.of_run(look), &decision) {
+                let of_run = jobs.of_run(look);
+                let decision = look.decide(&of_run, &ends, &at, wish(active), &[]);
+                if self.needs_somebody(look, &of_run, &decision) {
                     found.need.push(look.run.swid);
                 }
                 let note = notes::of_remarks(look, &decision);

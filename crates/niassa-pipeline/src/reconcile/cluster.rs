@@ -122,7 +122,10 @@ impl Reconciler {
         let launched = self.record_launched(&mut runs, on).await?;
         failpoint::reach("launcher.launched");
         let own = cluster.clone();
-        blocking(move || release(&own, &mut runs, life.as_deref(), now)).await??;
+        let released = blocking(move || release(&own, &mut runs, life.as_deref(), now)).await??;
+        if let Err(silent) = released {
+            on(WorkEvent::Engine(cluster.place.engine, crate::chain(&silent)));
+        }
         failpoint::reach("launcher.released");
         Ok(launched)
     }
@@ -320,13 +323,14 @@ pub(crate) fn ends<'look>(
     }
 }
 
-/// Lets held jobs go, with the service's word for it.
+/// Lets held jobs go, with the service's word for it. Where the scheduler does not hear it they stay held,
+/// and whoever looks next lets them go.
 fn release(
     cluster: &Cluster,
     runs: &mut [ClaimedRun],
     life: Option<&str>,
     now: Timestamp,
-) -> Result<(), PipelineError> {
+) -> Result<Result<(), SchedulerError>, PipelineError> {
     let mut jobs = Vec::new();
     let mut with_jobs = Vec::new();
     for run in runs {
@@ -336,12 +340,10 @@ fn release(
         }
     }
     if jobs.is_empty() {
-        return Ok(());
+        return Ok(Ok(()));
     }
-    if let Err(error) = cluster.scheduler.release(&jobs) {
-        // They stay held; whoever looks next lets them go.
-        tracing::warn!(engine = %cluster.place.engine, %error, "held jobs were not let go");
-        return Ok(());
+    if let Err(silent) = cluster.scheduler.release(&jobs) {
+        return Ok(Err(silent));
     }
     failpoint::reach("launcher.let-go");
     for run in with_jobs {
@@ -350,5 +352,5 @@ fn release(
         let noted = run.journal.note(now, vec![entry]);
         noted.map_err(crate::run_dir::failed("write the journal of", run.look.run.dir.path()))?;
     }
-    Ok(())
+    Ok(Ok(()))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use crate::site::{Database, Site, User, count_lines, wait_for};
-use crate::slurm_server::SlurmServer;
+use crate::slurm_server::{SlurmServer, Tuning};
 
 /// Somebody whose runs go to a Slurm.
 pub fn on_slurm(user: &User, slurm: &SlurmServer) -> User {
@@ -254,6 +254,43 @@ fn while_slurm_is_away_nothing_is_lost_and_nothing_is_said_to_have_failed() {
         bob.seqware(&["workflow-run", "propagate-statuses"]).ok();
         [first, second].iter().all(|run| bob.status(*run) == "completed")
     });
+}
+
+#[test]
+fn a_full_queue_takes_the_rest_later() {
+    let _one_at_a_time = SlurmServer::heavy();
+    let tuning = Tuning { max_job_count: 4, min_job_age: 2 };
+    let Some(slurm) = SlurmServer::own_with(tuning) else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), &slurm);
+    let starts = site.path("starts");
+    let commands: Vec<String> =
+        (0..3).map(|n| format!("echo s{n} >> '{}'", starts.display())).collect();
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    let workflow = bob.install(&site.bundle("three", &chain("Three", &commands)));
+    let runs = [(); 3].map(|()| bob.schedule(workflow, "here", &[]));
+    wait_for("every run completed", || {
+        bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+        bob.seqware(&["workflow-run", "propagate-statuses"]).ok();
+        runs.iter().all(|run| bob.status(*run) == "completed")
+    });
+    assert!(count_lines(&starts).values().all(|count| *count == 3));
+}
+
+#[test]
+fn nodes_can_have_the_program_themselves() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let own = site.path("it's here/seqware");
+    fs::create_dir(own.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_seqware"), &own).unwrap();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm).with([("SW_STEP_RUNNER", &own)]);
+    let workflow = bob.install(&site.bundle("one", &chain("One", &["true"])));
+    let run = bob.schedule(workflow, "here", &[]);
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    bob.propagate_until(run, "completed");
+    let copies = fs::read_dir(site.work_dir().join(".seqware")).unwrap().flatten();
+    assert_eq!(copies.filter(|entry| entry.path().join("seqware").exists()).count(), 0);
 }
 
 #[test]
