@@ -6,6 +6,7 @@
 mod accounts;
 mod claims;
 mod error;
+mod events;
 mod hosts;
 mod metadata;
 mod query;
@@ -22,6 +23,7 @@ use niassa_model::time::Timestamp;
 use reqwest::Url;
 
 pub use error::ClientError;
+pub use events::EventStream;
 pub use workflows::Archive;
 
 /// Where the service is and who is calling.

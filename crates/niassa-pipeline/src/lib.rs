@@ -6,6 +6,7 @@
 //! and reads neither settings nor the environment, but for two exceptions: a step runner learns from
 //! it which job it is, and tests name failpoints by it.
 
+pub mod agent;
 pub mod engine;
 mod failpoint;
 pub mod launcher;

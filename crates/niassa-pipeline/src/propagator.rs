@@ -123,6 +123,14 @@ impl Propagator {
         Ok(())
     }
 
+    /// Makes the next tick ask for everything anew: somebody asked for something.
+    pub fn look_now(&mut self) {
+        self.listed_at = None;
+        for watch in &mut self.clusters {
+            watch.look_now();
+        }
+    }
+
     /// Records what happened since the last tick, and acts where somebody has to.
     pub async fn propagate_tick(
         &mut self,

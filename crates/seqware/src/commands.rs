@@ -6,6 +6,7 @@
 )]
 
 pub mod account;
+pub mod agent;
 pub mod bundle;
 pub mod check;
 pub mod completion;
@@ -109,6 +110,8 @@ pub enum Command {
     Check(check::Args),
     #[command(about = "The whole system in one process, for one person on one box")]
     Up(up::Args),
+    #[command(about = "Launch and propagate at once when there is work")]
+    Agent(agent::Args),
     #[command(about = "Show the whole system at work, in a throw-away directory")]
     Demo(demo::Args),
     #[command(about = "Run the Web Service")]
@@ -153,6 +156,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Init(args) => block_on(init::run(args, context)),
         Command::Check(args) => block_on(check::run(args, context)),
         Command::Up(args) => block_on_many(up::run(args, context)),
+        Command::Agent(args) => block_on_many(agent::run(args, context)),
         Command::Demo(args) => demo::run(&args, context),
         Command::Serve(args) => block_on_many(serve::run(args, context)),
         Command::Metadb(command) => metadb::run(command, context),

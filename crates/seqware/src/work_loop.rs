@@ -1,4 +1,4 @@
-//! Launching and propagating in one process, for `up` and `bundle launch`.
+//! Launching and propagating in one process, for `agent`, `up` and `bundle launch`.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
@@ -19,8 +19,23 @@ const ACTIVE: Duration = Duration::from_millis(50);
 /// How long to wait while nothing is.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How often to ask for runs to launch while something is active.
-const LAUNCH_EVERY: Duration = Duration::from_millis(500);
+/// How soon runs to launch are asked for again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Often: nobody says when there are some.
+    Polling,
+    /// Seldom: the loop is woken when there are some.
+    Woken,
+}
+
+impl Pace {
+    fn launch_every(self) -> Duration {
+        match self {
+            Self::Polling => Duration::from_millis(500),
+            Self::Woken => Duration::from_secs(10),
+        }
+    }
+}
 
 /// How many run directories are read at a time.
 const THREADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
@@ -32,6 +47,7 @@ pub struct WorkLoop {
     propagator: Propagator,
     launched_at: Option<Instant>,
     active: u64,
+    pace: Pace,
 }
 
 /// What one turn came to.
@@ -54,10 +70,24 @@ impl WorkLoop {
         identity: &str,
         settings: PipelineSettings,
         label: HostLabel,
+        pace: Pace,
     ) -> Result<Self, Failure> {
         let launcher = Launcher::new(client.clone(), settings.clone(), pipeline::clock())?;
         let launch = LaunchFilter::Host(label);
-        Self::new(launcher, launch, PropagateFilter::default(), client, identity, settings)
+        let filter = PropagateFilter::default();
+        let work = Self::new(launcher, launch, filter, client, identity, settings)?;
+        Ok(Self { pace, ..work })
+    }
+
+    /// Makes the next turn ask for everything anew.
+    pub fn look_now(&mut self) {
+        self.launched_at = None;
+        self.propagator.look_now();
+    }
+
+    /// Tells whether a run that this loop looks after is not over.
+    pub fn is_active(&self) -> bool {
+        self.active > 0
     }
 
     /// Looks after one run that was scheduled as claimed by the launcher.
@@ -87,7 +117,8 @@ impl WorkLoop {
         let clock = pipeline::clock();
         let propagator =
             Propagator::new(client.clone(), identity, settings, filter, THREADS, clock)?;
-        Ok(Self { launcher, launch, propagator, launched_at: None, active: 0 })
+        let (launched_at, active, pace) = (None, 0, Pace::Polling);
+        Ok(Self { launcher, launch, propagator, launched_at, active, pace })
     }
 
     /// Launches what waits and propagates what happened.
@@ -99,7 +130,7 @@ impl WorkLoop {
             WorkEvent::Engine(engine, what) => problems.push(format!("{engine}: {what}")),
             WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
         };
-        if self.launched_at.is_none_or(|at| at.elapsed() >= LAUNCH_EVERY) {
+        if self.launched_at.is_none_or(|at| at.elapsed() >= self.pace.launch_every()) {
             self.launched_at = Some(Instant::now());
             let report = self.launcher.launch_tick(&self.launch, &mut on).await?;
             turn.changed += report.launched.len();

@@ -260,6 +260,11 @@ impl ClusterWatch {
         Self { cluster, recorded, active: BTreeMap::new(), looked_at: None }
     }
 
+    /// Makes the next look due.
+    pub(super) fn look_now(&mut self) {
+        self.looked_at = None;
+    }
+
     /// Tells whether it is time for another look; if so, it begins now.
     fn is_due(&mut self) -> bool {
         let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);

@@ -11,12 +11,12 @@ use niassa_pipeline::engine::cluster::ClusterSettings;
 use niassa_pipeline::reconcile::PipelineSettings;
 
 use super::serve::{log_to_stderr, until_told_to_stop};
-use crate::commands::init;
+use crate::commands::{agent, init};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::service::{self, Embedded, write_secret};
 use crate::settings::{Settings, this_executable};
-use crate::work_loop::WorkLoop;
+use crate::work_loop::{Pace, WorkLoop};
 use crate::{host, ui};
 
 /// Runs the whole system in one process: service, embedded MetaDB, launcher and propagator.
@@ -69,7 +69,13 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         max_jobs: MAX_JOBS,
         step_runner: None,
     };
-    let mut work = WorkLoop::of_host(&embedded.client, embedded.user.as_str(), settings, label)?;
+    let mut work = WorkLoop::of_host(
+        &embedded.client,
+        embedded.user.as_str(),
+        settings,
+        label,
+        Pace::Polling,
+    )?;
     tokio::select! {
         stopped = until_told_to_stop() => stopped?,
         () = work_for_ever(&mut work) => {}
@@ -86,13 +92,7 @@ async fn work_for_ever(work: &mut WorkLoop) {
             Ok(turn) => turn.problems,
             Err(failure) => vec![failure.explain().to_owned()],
         };
-        for problem in problems.iter().filter(|problem| !told.contains(problem)) {
-            tracing::warn!("{problem}");
-        }
-        for over in told.iter().filter(|problem| !problems.contains(problem)) {
-            tracing::info!("over: {over}");
-        }
-        told = problems;
+        agent::tell(&mut told, problems);
         if let Err(failure) = work.wait().await {
             tracing::warn!("{}", failure.explain());
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;

@@ -8,6 +8,7 @@
 #![expect(unreachable_pub, reason = "`pub` says what the site offers to the tests")]
 
 mod accounts;
+mod agent;
 mod bundle;
 mod bundle_launch;
 mod cluster_reasons;
