@@ -345,8 +345,11 @@ fn before_it_starts(sighting: &Sighting<'_>, look: &LookAt<'_>) -> Meaning {
     };
     let doubt = Meaning::open(StartClaim::None, QueueEvidence::InDoubt);
     let SchedulerLook::Whole(_) = look.scheduler else { return doubt };
+    // A person cancels what waits. A job that had a node already and began nothing was ended by the
+    // scheduler itself, as when its number was another job's before a controller lost its memory.
     let by_somebody = sighting.jobs.iter().find(|job| {
         job.state == JobState::Ended(JobEnd::Cancelled)
+            && job.node.is_none()
             && !sighting.handed.cancelled.contains(&job.id)
     });
     if let Some(job) = by_somebody {

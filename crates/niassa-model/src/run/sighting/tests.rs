@@ -129,6 +129,9 @@ fn a_waiting_job_that_a_person_cancelled_is_not_started_again_and_ours_is() {
     assert_eq!(reason_of(&orders(&sighting)), Some((StepStatus::Failed, StepReason::CancelledBy)));
     sighting.handed.cancelled = vec![JobId("5".into())];
     assert_eq!(meaning(&sighting, &look()).queue, QueueEvidence::Absent);
+    let on_a_node = SeenJob { node: Some("n1".into()), ..cancelled.clone() };
+    let sighting = Sighting { jobs: vec![&on_a_node], handed: handed(0, 1), ..Sighting::default() };
+    assert_eq!(meaning(&sighting, &look()).queue, QueueEvidence::Absent, "slurm did it itself");
 }
 
 #[test]
