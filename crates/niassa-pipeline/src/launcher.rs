@@ -7,6 +7,7 @@ use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_model::limits::CLAIM_BATCH;
+use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
 
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, WorkEvent};
@@ -47,6 +48,14 @@ impl Launcher {
     /// Returns the holder under which this launcher claims, for a run that is scheduled claimed.
     pub fn holder(&self) -> &str {
         &self.reconciler.holder
+    }
+
+    /// Says why runs on an engine cannot be launched from here, if they cannot.
+    pub fn cannot_serve(&self, engine: EngineKind) -> Option<String> {
+        match engine {
+            EngineKind::Local => None,
+            EngineKind::Slurm | EngineKind::Sge => self.reconciler.clusters.of_kind(engine).err(),
+        }
     }
 
     /// Launches everything that waits for this launcher.

@@ -65,7 +65,7 @@ impl Clusters {
         }
         let why = self.not_served.iter().find(|(kind, _)| *kind == engine);
         let why = why.map_or("it is not set up", |(_, why)| why.as_str());
-        Err(format!("its engine `{engine}` is not served by this launcher: {why}"))
+        Err(format!("the engine `{engine}` is not served from here: {why}"))
     }
 }
 

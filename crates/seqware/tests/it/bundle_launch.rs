@@ -94,7 +94,8 @@ fn bad_values_start_nothing() {
     bob.seqware(&none).fails(2);
     let engine =
         ["bundle", "launch", "--dir", bundle, "--engine", "slurm", "--override", "number=1"];
-    bob.seqware(&engine).fails(2);
+    let slurm = bob.with([("SLURM_CONF", "/nowhere/slurm.conf")]).seqware(&engine).fails(7);
+    assert!(slurm.stderr.contains("slurm"), "{}", slurm.stderr);
     assert!(!site.path("starts").exists());
 }
 

@@ -99,6 +99,9 @@ async fn launch(
     let mut settings = pipeline::settings(context)?;
     settings.default_engine = args.engine.unwrap_or(settings.default_engine);
     let launcher = Launcher::new(client.clone(), settings.clone(), pipeline::clock())?;
+    if let Some(why) = launcher.cannot_serve(settings.default_engine) {
+        return Err(Failure::new(Exit::SchedulerUnreachable, why).with_hint("seqware check"));
+    }
     let scheduled = schedule(args, client, launcher.holder(), context).await?;
     let interrupt = interrupts()?;
     let mut work = WorkLoop::of_run(launcher, scheduled.swid, client, identity, settings)?;
