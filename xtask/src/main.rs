@@ -15,6 +15,7 @@
 )]
 
 mod bench;
+mod browser;
 mod demo;
 mod packages;
 mod repository;
@@ -33,6 +34,7 @@ Usage: cargo xtask <chore>
   tidy             checks crate edges, sizes, forbidden words and the paths ARCHITECTURE.md names
   test [GROUP...]  installs what the tests need and runs everything, or the named groups
   demo [ARG...]    fetches real reads and runs `seqware demo`, passing the arguments on
+  browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures
   bench [CASE...]  measures a release build against make; --quick, --json, --write (into docs)
   help             shows this
 
@@ -60,6 +62,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "tidy" => tidy_chore(&Repository::open()?),
         "test" => test::run(&Repository::open()?, rest),
         "demo" => demo::run(&Repository::open()?, rest),
+        "browser" => browser::run(&Repository::open()?, rest),
         "bench" => bench::run(&Repository::open()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -48,6 +48,11 @@ if [ ! -e $policy ]; then
     printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy
 fi
 apt-get \"$@\"";
+/// What the tests of the pages run.
+pub(crate) const BROWSER: &[Package] = &[
+    Package { name: "chromium", program: "chromium" },
+    Package { name: "chromium-driver", program: "chromedriver" },
+];
 
 /// What was missing, and what still is.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::creating::Begun;
 use crate::error::{During, Result, decode};
 use crate::idempotency::{Once, OnceKey};
 use crate::pool::{Writing, column, commit, now_in};
-use crate::{Access, MetaDb};
+use crate::{Access, MetaDb, sessions};
 
 /// An account as it is shown: without its password's hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +228,9 @@ impl MetaDb {
         if column::<i64>(&row, 0, OPERATION)? == 0 {
             return Ok(AccountChanged::LastAdministrator);
         }
+        if disabled_at.is_some() {
+            sessions::end_all(&mut tx, before.id, OPERATION).await?;
+        }
         let after = one_in(&mut tx, access, email, OPERATION).await?;
         commit(tx, OPERATION).await?;
         Ok(after.map_or(AccountChanged::Missing, AccountChanged::Changed))
@@ -251,8 +254,12 @@ impl MetaDb {
             .fetch_optional(&mut *tx)
             .await
             .during(OPERATION)?;
+        let account = row.map(|row| column(&row, "id", OPERATION).map(AccountId)).transpose()?;
+        if let Some(account) = account {
+            sessions::end_all(&mut tx, account, OPERATION).await?;
+        }
         commit(tx, OPERATION).await?;
-        row.map(|row| column(&row, "id", OPERATION).map(AccountId)).transpose()
+        Ok(account)
     }
 }
 

@@ -32,6 +32,7 @@ pub mod reports;
 mod run_state;
 pub mod runs;
 pub mod schedule;
+pub mod sessions;
 mod step_columns;
 pub mod steps;
 pub mod tokens;

@@ -2,6 +2,7 @@
 
 pub mod experiments;
 pub mod imports;
+pub mod lineage;
 pub mod objects;
 pub mod samples;
 pub mod studies;

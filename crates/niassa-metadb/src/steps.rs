@@ -1,5 +1,6 @@
 //! Steps of runs with their attempts, and the ends of their streams.
 
+pub(crate) mod grid;
 pub(crate) mod logs;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::events::accession;
 use crate::pool::column;
 use crate::{Access, MetaDb, bulk, step_columns};
 
+pub use grid::GridCell;
 pub use logs::{StepStreams, StreamTail};
 
 /// A step of a run with its attempts.

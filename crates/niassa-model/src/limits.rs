@@ -40,6 +40,10 @@ pub const SUPERVISOR_IDLE: Duration = Duration::from_mins(5);
 pub const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long a verified password or token is remembered by the service.
 pub const CREDENTIAL_CACHE: Duration = Duration::from_mins(1);
+/// How long a person stays signed in on the pages without using them.
+pub const SESSION_IDLE: Duration = Duration::from_hours(12);
+/// How long a person stays signed in on the pages at most.
+pub const SESSION_LONGEST: Duration = Duration::from_hours(7 * 24);
 /// Longest time a client waits for an answer of the service.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one call of a scheduler's program may take.

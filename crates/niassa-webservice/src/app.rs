@@ -44,12 +44,25 @@ pub(crate) struct Parts {
     pub(crate) sign_in: SignIn,
     /// Whose word about a client's address counts.
     pub(crate) proxies: Proxies,
+    /// Whether people reach the service over TLS, its own or a proxy's.
+    pub(crate) reached_over: Scheme,
+    /// Host and port of the address by which people reach the service, where it is configured.
+    pub(crate) public_host: Option<String>,
     /// What was served.
     pub(crate) metrics: Metrics,
     /// Places of those who follow the log.
     pub(crate) streams: Arc<Semaphore>,
     /// Whether an account was found; none ever goes away again.
     pub(crate) has_accounts: AtomicBool,
+}
+
+/// How people reach the service, as far as its configuration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Over TLS.
+    Https,
+    /// Perhaps without; a proxy may still speak TLS.
+    Http,
 }
 
 impl App {

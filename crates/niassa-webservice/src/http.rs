@@ -33,6 +33,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::pages;
 
 /// Answers smaller than this travel as they are.
 const COMPRESSED_FROM: u64 = 1_024;
@@ -46,7 +47,8 @@ pub(crate) fn router(app: App) -> Router {
     let compression =
         CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(compressed);
     router
-        .fallback(problem::no_such_route)
+        .merge(pages::routes(app.clone()))
+        .fallback(pages::no_such_page)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
         .layer(compression)

@@ -11,6 +11,7 @@ mod error;
 mod http;
 mod known_workflows;
 mod metrics;
+mod pages;
 mod proxies;
 mod server;
 mod sign_in;

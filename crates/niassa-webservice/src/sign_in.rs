@@ -83,6 +83,23 @@ impl SignIn {
         }
     }
 
+    /// Returns whose this address and password are, as a form sends them. Guesses are counted
+    /// together with those in headers.
+    pub(crate) async fn caller_of_form(
+        &self,
+        metadb: &MetaDb,
+        email: &str,
+        password: &str,
+        client: IpAddr,
+    ) -> Result<Arc<Caller>, Failed> {
+        if email.contains(':') {
+            // In a header the rest would be part of the password.
+            return Err(refused());
+        }
+        let pair = STANDARD.encode(format!("{email}:{password}"));
+        self.caller(metadb, format!("Basic {pair}").as_bytes(), client).await
+    }
+
     /// Hashes a new password.
     pub(crate) async fn hash(&self, password: &str) -> Result<String, Failed> {
         Ok(self.hashing.hash(password).await?)
@@ -174,11 +191,15 @@ impl SignIn {
     }
 }
 
+/// Draws a secret that nobody guesses.
+pub(crate) fn new_secret() -> String {
+    let random: [u8; 32] = rand::random();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)
+}
+
 /// Makes a token's secret, and the digest under which it is stored.
 pub(crate) fn new_token() -> (String, String) {
-    let random: [u8; 32] = rand::random();
-    let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random);
-    let secret = format!("{TOKEN_PREFIX}{encoded}");
+    let secret = format!("{TOKEN_PREFIX}{}", new_secret());
     let digest = sha256_hex(secret.as_bytes());
     (secret, digest)
 }
@@ -201,7 +222,8 @@ pub(crate) fn missing() -> Failed {
         .hint("set SW_REST_USER and SW_REST_PASS, or SW_REST_TOKEN, in ~/.seqware/settings")
 }
 
-fn refused() -> Failed {
+/// Says what somebody hears whose credentials are not right.
+pub(crate) fn refused() -> Failed {
     let detail = "the account or its password, or the token, is not right";
     Failed::new(ProblemCode::NotSignedIn, detail)
 }

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use crate::app::{App, Parts};
+use crate::app::{App, Parts, Scheme};
 use crate::bundle_store::BundleStore;
 use crate::config::{ConfigError, ServiceConfig};
 use crate::known_workflows::KnownWorkflows;
@@ -158,10 +158,23 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         clock,
         sign_in: SignIn::new(),
         proxies: Proxies::new(&config.trusted_proxies),
+        reached_over: reached_over(config),
+        public_host: config.public_url.as_deref().and_then(host_of).map(str::to_owned),
         metrics: Metrics::default(),
         streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         has_accounts: AtomicBool::new(has_accounts),
     }))
+}
+
+/// Returns host and port of a URL, as the header `Host` has them.
+fn host_of(url: &str) -> Option<&str> {
+    url.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest))
+}
+
+/// Tells how people reach the service: what its address says counts, else whether it speaks TLS.
+fn reached_over(config: &ServiceConfig) -> Scheme {
+    let says_https = config.public_url.as_deref().map(|url| url.starts_with("https:"));
+    if says_https.unwrap_or(config.tls.is_some()) { Scheme::Https } else { Scheme::Http }
 }
 
 /// Returns an address that a client can connect to: a service that listens on all is on this

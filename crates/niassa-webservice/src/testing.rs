@@ -1,5 +1,7 @@
 //! A service for tests: the real router over a real SQLite, asked without a network.
 
+pub(crate) mod browsing;
+pub(crate) mod launched;
 pub(crate) mod schedules;
 
 use std::net::IpAddr;

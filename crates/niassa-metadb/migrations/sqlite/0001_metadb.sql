@@ -1,8 +1,8 @@
 -- The MetaDB, first version.
 --
 -- The PostgreSQL file says the same in its dialect; a test holds the two together. Columns are whole numbers and text only: times are
--- microseconds since 1970 by the database's clock, digests are hexadecimal, JSON is text. Nothing is ever deleted but reader rights and old
--- idempotency keys.
+-- microseconds since 1970 by the database's clock, digests are hexadecimal, JSON is text. Nothing is ever deleted but reader rights,
+-- sessions that ended and old idempotency keys.
 
 -- Accounts of the Web Service. They are not objects and take no accession.
 create table account (
@@ -26,6 +26,19 @@ create table token (
     revoked_at integer                            -- when it was revoked, if it was
 ) strict;
 
+-- Sessions: people who signed in on a page. Ended ones are removed.
+create table session (
+    id integer primary key autoincrement,         -- the session's own number
+    account integer not null references account (id), -- whose it is
+    secret_sha256 text not null unique,           -- digest of the secret in the cookie; the secret itself is nowhere
+    client text not null,                         -- the browser, in its own words, cut short
+    address text not null,                        -- the address it signed in from
+    created_at integer not null,                  -- when it began
+    seen_at integer not null,                     -- when it was last used, to within some minutes
+    expires_at integer not null                   -- when it ends, however much it is used
+) strict;
+create index session_account on session (account, id);
+
 -- The registry of accessions: one sequence for objects of every kind.
 create table object (
     swid integer primary key autoincrement,       -- the accession, never dealt out twice
@@ -34,6 +47,7 @@ create table object (
     anchor integer,                               -- the run whose studies a processing or an output shares; null: its own
     created_at integer not null                   -- when it was made
 ) strict;
+create index object_kind on object (kind, swid);
 
 -- Which studies an object belongs to, inherited from what it descends from. Sharing a study shares these.
 create table object_study (
@@ -72,6 +86,7 @@ create table experiment (
     description text not null,                    -- what it is about
     platform_id integer                           -- the number of the sequencing platform
 ) strict;
+create index experiment_study on experiment (study);
 
 -- Samples of experiments, and samples made of samples.
 create table sample (
@@ -82,6 +97,8 @@ create table sample (
     description text not null,                    -- what it is
     organism_id integer                           -- the number of the organism
 ) strict;
+create index sample_experiment on sample (experiment);
+create index sample_parent on sample (parent);
 
 -- Archives of bundles, by content. The archive itself lies on the service's disk.
 create table bundle (
@@ -190,6 +207,7 @@ create table run_input_file (
     file integer not null references object (swid), -- the file
     primary key (run, file)
 ) strict;
+create index run_input_file_file on run_input_file (file);
 
 -- IUS and lanes a run is linked to.
 create table run_link (
@@ -197,6 +215,7 @@ create table run_link (
     object integer not null references object (swid), -- the IUS or lane
     primary key (run, object)
 ) strict;
+create index run_link_object on run_link (object);
 
 -- The log of all runs: every event, whether it changed the status or not.
 create table run_event (
@@ -295,6 +314,7 @@ create table file_parent (
     parent integer not null references object (swid), -- what it descends from
     primary key (file, parent)
 ) strict;
+create index file_parent_parent on file_parent (parent);
 
 -- Answers to requests that create, so that asking twice creates once.
 create table idempotency (

@@ -20,6 +20,10 @@ pub struct ReportedFile {
     pub path: String,
     /// Its type.
     pub meta_type: String,
+    /// Its bytes, where known.
+    pub size: Option<i64>,
+    /// SHA-256, where known.
+    pub sha256: Option<String>,
 }
 
 /// A sample as reports show it.
@@ -36,13 +40,13 @@ pub(crate) type Times = (Option<Timestamp>, Option<Timestamp>);
 
 sql! {
     /// Files that the caller may see. `$3`: files.
-    FILES = concat!("select f.swid, f.path, f.meta_type \
+    FILES = concat!("select f.swid, f.path, f.meta_type, f.size, f.sha256 \
         from file f join object o on o.swid = f.swid \
         where ", visible!(), " and f.swid in \
             (select cast(value ->> 0 as bigint) from json_each($3))");
     /// Files that the caller may see and that steps or runs made. `$3`: steps and runs.
     MADE = concat!("with asked as (select cast(value ->> 0 as bigint) as swid from json_each($3)) \
-        select m.maker, f.swid, f.path, f.meta_type from ( \
+        select m.maker, f.swid, f.path, f.meta_type, f.size, f.sha256 from ( \
             select s.run as maker, s.swid as processing from step s \
                 where s.run in (select swid from asked) \
             union all select s.swid, s.swid from step s \
@@ -144,5 +148,7 @@ fn file(row: &AnyRow, operation: &'static str) -> Result<ReportedFile> {
         swid: accession(row, "swid", operation)?,
         path: column(row, "path", operation)?,
         meta_type: column(row, "meta_type", operation)?,
+        size: column(row, "size", operation)?,
+        sha256: column(row, "sha256", operation)?,
     })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use niassa_model::accession::Accession;
+use niassa_model::account::Email;
 use niassa_model::run::RunStatus;
 
 use super::row::{self, Run};
@@ -23,6 +24,12 @@ pub struct RunFilter {
     pub host: Option<String>,
     /// Only runs at the place with this key.
     pub place_key: Option<String>,
+    /// Only runs of workflows with this name.
+    pub workflow_name: Option<String>,
+    /// Only runs of the account with this address.
+    pub account: Option<Email>,
+    /// Only runs with all of these in what lists show of them, in capitals or not.
+    pub words: Vec<String>,
     /// Only these runs.
     pub accessions: Option<Vec<Accession>>,
     /// Only runs accepted at or after this time, in microseconds.
@@ -44,7 +51,7 @@ pub enum Whose {
 }
 
 /// Conditions on a run `r`. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place; `$9`: from;
-/// `$10`: to; `$11`: before.
+/// `$10`: to; `$11`: before; `$14`: workflow's name; `$15`: patterns; `$16`: address of the account.
 macro_rules! filters {
     () => {
         " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3))) \
@@ -53,7 +60,15 @@ macro_rules! filters {
           and (cast($6 as text) is null or r.host = $6) \
           and (cast($7 as text) is null or r.place_key = $7) \
           and (cast($9 as bigint) is null or r.created_at >= $9) \
-          and (cast($10 as bigint) is null or r.created_at < $10) and r.swid < $11 "
+          and (cast($10 as bigint) is null or r.created_at < $10) and r.swid < $11 \
+          and (cast($14 as text) is null \
+            or r.workflow in (select fw.swid from workflow fw where fw.name = $14)) \
+          and (cast($15 as text) is null or not exists (select 1 from json_each($15) \
+            where lower((select hw.name || ' ' || hw.version from workflow hw \
+                where hw.swid = r.workflow) || ' ' || r.host || ' ' || coalesce(r.note, '') \
+                || ' ' || coalesce(r.directory, '')) not like (value ->> 0) escape '!')) \
+          and (cast($16 as text) is null \
+            or r.owner in (select fa.id from account fa where fa.email = $16)) "
     };
 }
 
@@ -144,6 +159,9 @@ impl MetaDb {
                 Whose::Own => 1_i64,
                 Whose::Visible => 0,
             })
+            .bind(filter.workflow_name.as_deref())
+            .bind(filter.patterns())
+            .bind(filter.account.as_ref().map(Email::as_str))
             .fetch_all(self.reader())
             .await
             .during(OPERATION)?;
@@ -152,6 +170,26 @@ impl MetaDb {
 }
 
 impl RunFilter {
+    /// Returns the words as patterns that stand for any text around them.
+    fn patterns(&self) -> Option<String> {
+        if self.words.is_empty() {
+            return None;
+        }
+        let pattern = |word: &String| {
+            let mut pattern = String::from("%");
+            for c in word.to_lowercase().chars() {
+                if matches!(c, '!' | '%' | '_') {
+                    pattern.push('!');
+                }
+                pattern.push(c);
+            }
+            pattern.push('%');
+            pattern
+        };
+        let patterns: Vec<String> = self.words.iter().map(pattern).collect();
+        Some(bulk::words(patterns.iter().map(String::as_str)))
+    }
+
     /// Chooses the way to look: active runs are few among many, final ones are everywhere.
     fn statement(&self, sees: Sees) -> &'static str {
         if self.accessions.is_some() {

@@ -89,6 +89,19 @@ on_both! {
         let active = RunFilter { statuses: Some(BTreeSet::from([RunStatus::Submitted])), ..own };
         assert_eq!(metadb.runs(&root, &active, 9).await.unwrap(), []);
         assert_eq!(list(&site, &active).await, [second, first]);
+        let named = |name: &str| RunFilter { workflow_name: Some(name.to_owned()), ..any.clone() };
+        assert_eq!(list(&site, &named("Two")).await.len(), 3);
+        assert_eq!(list(&site, &named("two")).await, []);
+        let words = |words: &[&str]| RunFilter {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            ..any.clone()
+        };
+        assert_eq!(list(&site, &words(&["TWO", "/runs/1"])).await, [launched]);
+        assert_eq!(list(&site, &words(&["two", "%"])).await, []);
+        assert_eq!(list(&site, &words(&["_wo"])).await, []);
+        let of = |email: &str| RunFilter { account: Some(email.parse().unwrap()), ..any.clone() };
+        assert_eq!(list(&site, &of("bob@lab.net")).await.len(), 3);
+        assert_eq!(list(&site, &of("eve@lab.net")).await, []);
         let before = RunFilter { to: Some(at), ..any };
         assert_eq!(list(&site, &before).await, [first]);
     }

@@ -24,25 +24,30 @@ pub(crate) struct SignedIn(pub(crate) Arc<Caller>);
 impl SignedIn {
     /// Returns what the caller may see and touch, if its role and scopes allow the action at all.
     pub(crate) fn may(&self, action: Action) -> Result<Access, Failed> {
-        if self.0.may(action) {
-            return Ok(Access::of(&self.0));
-        }
-        let why = match (action, &self.0.scopes) {
-            (Action::Administer, None) => "only an administrator may do this",
-            (_, None) => "this account may not do this",
-            (_, Some(_)) => "this token is not good for this",
-        };
-        let failed = Failed::new(ProblemCode::NotAllowed, why);
-        Err(match (action, &self.0.scopes) {
-            (_, None) => failed,
-            (Action::Read, _) => failed.hint("seqware token create --scope read"),
-            (Action::Schedule, _) => failed.hint("seqware token create --scope schedule"),
-            (Action::Launch, _) => failed.hint("seqware token create --scope launch:HOST"),
-            (Action::Administer | Action::ManageSelf, _) => {
-                failed.hint("sign in with a password, or a token with the scope admin")
-            }
-        })
+        may(&self.0, action)
     }
+}
+
+/// Returns what a caller may see and touch, if its role and scopes allow the action at all.
+pub(crate) fn may(caller: &Caller, action: Action) -> Result<Access, Failed> {
+    if caller.may(action) {
+        return Ok(Access::of(caller));
+    }
+    let why = match (action, &caller.scopes) {
+        (Action::Administer, None) => "only an administrator may do this",
+        (_, None) => "this account may not do this",
+        (_, Some(_)) => "this token is not good for this",
+    };
+    let failed = Failed::new(ProblemCode::NotAllowed, why);
+    Err(match (action, &caller.scopes) {
+        (_, None) => failed,
+        (Action::Read, _) => failed.hint("seqware token create --scope read"),
+        (Action::Schedule, _) => failed.hint("seqware token create --scope schedule"),
+        (Action::Launch, _) => failed.hint("seqware token create --scope launch:HOST"),
+        (Action::Administer | Action::ManageSelf, _) => {
+            failed.hint("sign in with a password, or a token with the scope admin")
+        }
+    })
 }
 
 impl FromRequestParts<App> for SignedIn {
@@ -56,7 +61,7 @@ impl FromRequestParts<App> for SignedIn {
 }
 
 /// Returns the address of the peer. A request that came through no connection is this process' own.
-pub(super) fn peer(parts: &Parts) -> IpAddr {
+pub(crate) fn peer(parts: &Parts) -> IpAddr {
     parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0)
 }
 

@@ -146,7 +146,7 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Failed> {
 }
 
 /// Returns the digest of a request.
-pub(super) fn digest(parts: &Parts, body: &[u8]) -> String {
+pub(crate) fn digest(parts: &Parts, body: &[u8]) -> String {
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let mut digest = Sha256::new();
     digest.update(parts.method.as_str());
@@ -158,7 +158,7 @@ pub(super) fn digest(parts: &Parts, body: &[u8]) -> String {
 }
 
 /// Reads a body of bounded size; one that came in one piece is not copied.
-async fn collect(body: HttpBody, most: usize) -> Result<Bytes, Failed> {
+pub(crate) async fn collect(body: HttpBody, most: usize) -> Result<Bytes, Failed> {
     let mut pieces = body.into_data_stream();
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();

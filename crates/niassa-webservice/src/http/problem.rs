@@ -20,7 +20,7 @@ pub(crate) fn request_id() -> Option<Uuid> {
 }
 
 /// Answers a path that no route has.
-pub(super) async fn no_such_route(request: Request) -> Failed {
+pub(crate) fn no_such_route(request: &Request) -> Failed {
     Failed::new(ProblemCode::NotFound, format!("there is no route {}", request.uri().path()))
 }
 

@@ -15,7 +15,7 @@ use super::auth::SignedIn;
 use super::extract::{Keyed, PageQuery, Params, page, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
-use crate::usecases::create_token;
+use crate::usecases::{create_token, revoke_token};
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -61,11 +61,7 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failed> {
     let access = signed_in.may(Action::ManageSelf)?;
-    let number: i64 = id.parse().map_err(|_| Failed::not_found(format!("token {id}")))?;
-    if !app.metadb.revoke_token(&access, number).await? {
-        return Err(Failed::not_found(format!("token {id}")));
-    }
-    app.sign_in.forget(access.account);
+    revoke_token::revoke_token(&app, &access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

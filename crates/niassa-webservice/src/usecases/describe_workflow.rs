@@ -17,13 +17,18 @@ enum StoredBundleError {
     Manifest { sha256: String, errors: Vec<String> },
 }
 
+/// Returns a workflow, whoever asks.
+pub(crate) async fn workflow(app: &App, swid: Accession) -> Result<StoredWorkflow, Failed> {
+    let workflow = app.metadb.workflow(swid).await?;
+    workflow.ok_or_else(|| Failed::not_found(format!("workflow {swid}")))
+}
+
 /// Returns a workflow, whoever asks, with what its manifest says of its parameters.
 pub(crate) async fn describe_workflow(
     app: &App,
     swid: Accession,
 ) -> Result<(StoredWorkflow, Vec<WorkflowParameter>), Failed> {
-    let workflow = app.metadb.workflow(swid).await?;
-    let workflow = workflow.ok_or_else(|| Failed::not_found(format!("workflow {swid}")))?;
+    let workflow = workflow(app, swid).await?;
     let Some(sha256) = workflow.bundle_sha256.clone() else {
         return Ok((workflow, Vec::new()));
     };

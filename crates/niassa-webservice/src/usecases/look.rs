@@ -40,11 +40,21 @@ pub(crate) async fn runs(
         host: query.host.clone(),
         place_key: query.place.clone(),
         accessions: query.accessions.as_deref().map(accessions).transpose()?,
-        from: None,
-        to: None,
         before: part.after,
+        ..RunFilter::default()
     };
-    let runs = app.metadb.runs(access, &filter, part.limit).await?;
+    found(app, access, &filter, part.limit).await
+}
+
+/// Lists the runs that a filter finds, newest first.
+pub(crate) async fn found(
+    app: &App,
+    access: &Access,
+    filter: &RunFilter,
+    limit: u32,
+) -> Result<Vec<Run>, Failed> {
+    check_number(filter.accessions.as_ref().map_or(0, Vec::len))?;
+    let runs = app.metadb.runs(access, filter, limit).await?;
     Ok(runs.into_iter().map(answer::run).collect())
 }
 

@@ -28,6 +28,19 @@ pub(crate) async fn run(app: &App, access: &Access, run: Accession) -> Result<Ru
     })
 }
 
+/// Returns what one run descends from and what it made.
+pub(crate) async fn provenance(
+    app: &App,
+    access: &Access,
+    run: Accession,
+) -> Result<Provenance, Failed> {
+    if !app.metadb.sees_run(access, run).await? {
+        return Err(missing(run));
+    }
+    let mut found = app.metadb.provenance_of_runs(access, &[run]).await?;
+    Ok(found.remove(&run).unwrap_or_default())
+}
+
 /// Reports on runs of a workflow, newest first: each row under its run's accession.
 pub(crate) async fn workflow(
     app: &App,

@@ -83,6 +83,15 @@ pub(super) async fn schedule_from(
     }
 }
 
+/// Tells all that is wrong with the values for a run of a workflow; nothing is scheduled.
+pub(crate) async fn check_values(
+    app: &App,
+    workflow: Accession,
+    sources: Vec<ValueSource>,
+) -> Result<(), Failed> {
+    resolve(app, workflow, AskedValues { sources, overrides: Vec::new() }).await.map(drop)
+}
+
 /// Refuses what no run could be made of, before anything is looked up.
 fn check(request: &ScheduleRun) -> Result<(), Failed> {
     check_number(request.parents.len() + request.input_files.len() + request.link_to.len())?;

@@ -1,0 +1,58 @@
+//! Parts of pages that are asked for again and again, and sent only where they changed: nothing
+//! moves under the hands of who looks at them.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::answer::Unanswered;
+use crate::error::Failed;
+use crate::sign_in::sha256_hex;
+
+/// A part of a page that is watched.
+#[derive(Template)]
+#[template(path = "live.html")]
+pub(super) struct Live {
+    id: &'static str,
+    url: String,
+    digest: String,
+    content: String,
+}
+
+impl Live {
+    /// Fills a part of a page; it is asked for again at `url`, which has a query.
+    pub(super) fn new(
+        id: &'static str,
+        url: &str,
+        content: &impl Template,
+    ) -> Result<Self, Failed> {
+        let content = content.render().map_err(|error| Failed::internal(&error))?;
+        let digest: String = sha256_hex(content.as_bytes()).chars().take(16).collect();
+        Ok(Self { id, url: format!("{url}&seen={digest}"), digest, content })
+    }
+
+    /// Fills a part of which something smaller tells whether it changed.
+    pub(super) fn with_digest(
+        id: &'static str,
+        url: &str,
+        digest: String,
+        content: &impl Template,
+    ) -> Result<Self, Failed> {
+        let content = content.render().map_err(|error| Failed::internal(&error))?;
+        Ok(Self { id, url: format!("{url}&seen={digest}"), digest, content })
+    }
+
+    /// Answers whoever has seen the part with this digest.
+    pub(super) fn again(&self, seen: Option<&str>) -> Result<Response, Unanswered> {
+        if seen == Some(&self.digest) {
+            return Ok(Self::unchanged());
+        }
+        let text = self.render().map_err(|error| Failed::internal(&error))?;
+        Ok(Html(text).into_response())
+    }
+
+    /// Says that the part is as it was.
+    pub(super) fn unchanged() -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}

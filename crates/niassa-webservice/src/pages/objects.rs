@@ -1,0 +1,168 @@
+//! Studies, files, samples and the other objects: lists, and each with where it comes from and what
+//! descends from it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use niassa_metadb::metadata::lineage::ListedObject;
+use niassa_model::accession::ObjectKind;
+use niassa_model::account::Action;
+use niassa_model::limits::PAGE;
+use serde_json::Value;
+
+use super::answer::{Frame, Unanswered, page, see_other};
+use super::form::query;
+use super::run::Named;
+use super::visitor::Visitor;
+use super::words::{Moment, moment, shown, shown_within};
+use crate::app::App;
+use crate::http::extract::{page as cut, page_after};
+use crate::usecases::look::Part;
+use crate::usecases::{find_object, lineage};
+
+/// Fields that name objects above this one.
+const ABOVE: [&str; 8] =
+    ["parents", "parent", "processing", "run", "workflow", "study", "experiment", "input_files"];
+/// Characters of a field.
+const FIELD: usize = 2_000;
+
+#[derive(Template)]
+#[template(path = "objects.html")]
+struct ObjectsPage {
+    frame: Frame,
+    title: &'static str,
+    rows: Vec<Row>,
+    next: Option<String>,
+    none: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "object.html")]
+struct ObjectPage {
+    frame: Frame,
+    title: String,
+    owner: String,
+    created: Moment,
+    fields: Vec<(String, String)>,
+    above: Vec<(String, Vec<i64>)>,
+    below: Vec<Row>,
+    is_cut: bool,
+}
+
+struct Row {
+    swid: i64,
+    kind: String,
+    name: String,
+    owner: String,
+    created: Moment,
+}
+
+/// Lists studies.
+pub(super) async fn studies(
+    State(app): State<App>,
+    visitor: Visitor,
+) -> Result<Response, Unanswered> {
+    let none = "There is no study that you may see. `seqware create study` makes one.";
+    list(&app, &visitor, ObjectKind::Study, ("Studies", "/studies", none)).await
+}
+
+/// Lists files.
+pub(super) async fn files(
+    State(app): State<App>,
+    visitor: Visitor,
+) -> Result<Response, Unanswered> {
+    let none = "There is no file that you may see. Steps of runs make them.";
+    list(&app, &visitor, ObjectKind::File, ("Files", "/files", none)).await
+}
+
+/// Shows an object; runs and workflows have pages of their own.
+pub(super) async fn one(
+    State(app): State<App>,
+    visitor: Visitor,
+    Named(swid): Named,
+) -> Result<Response, Unanswered> {
+    let access = visitor.may(Action::Read)?;
+    let object = find_object::find_object(&app, &access, swid).await?;
+    match object.kind {
+        ObjectKind::WorkflowRun => return Ok(see_other(&format!("/runs/{swid}"))),
+        ObjectKind::Workflow => return Ok(see_other(&format!("/workflows/{swid}"))),
+        ObjectKind::Study
+        | ObjectKind::Experiment
+        | ObjectKind::Sample
+        | ObjectKind::SequencerRun
+        | ObjectKind::Lane
+        | ObjectKind::Ius
+        | ObjectKind::Processing
+        | ObjectKind::File => {}
+    }
+    let below = lineage::below(&app, &access, swid).await?;
+    let (mut fields, mut above) = (Vec::new(), Vec::new());
+    for (name, value) in &object.fields {
+        let label = shown(&name.replace('_', " "));
+        match value {
+            value if ABOVE.contains(&name.as_str()) => above.push((label, numbers(value))),
+            // What a processing made stands below it.
+            Value::Array(_) => {}
+            Value::String(text) => fields.push((label, shown_within(text, FIELD))),
+            other => fields.push((label, other.to_string())),
+        }
+    }
+    above.retain(|(_, numbers)| !numbers.is_empty());
+    let kind = kind(object.kind);
+    Ok(page(&ObjectPage {
+        frame: Frame::of(&visitor, format!("{kind} {swid}")),
+        title: format!("{kind} {swid}"),
+        owner: shown(&object.owner),
+        created: moment(object.created_at),
+        fields,
+        above,
+        is_cut: below.len() > lineage::BELOW as usize,
+        below: below.iter().take(lineage::BELOW as usize).map(row).collect(),
+    }))
+}
+
+async fn list(
+    app: &App,
+    visitor: &Visitor,
+    of: ObjectKind,
+    (title, path, none): (&'static str, &str, &'static str),
+) -> Result<Response, Unanswered> {
+    let access = visitor.may(Action::Read)?;
+    let part = Part { limit: PAGE + 1, after: page_after(visitor.query.get("after"))? };
+    let found = lineage::of_kind(app, &access, of, part).await?;
+    let found = cut(found, PAGE, |object| object.swid.get());
+    Ok(page(&ObjectsPage {
+        frame: Frame::of(visitor, title),
+        title,
+        rows: found.items.iter().map(row).collect(),
+        next: found.next.map(|next| format!("{path}?{}", query([("after", &*next)]))),
+        none,
+    }))
+}
+
+fn row(object: &ListedObject) -> Row {
+    Row {
+        swid: object.swid.get(),
+        kind: kind(object.kind),
+        name: object.name.as_deref().map_or_else(String::new, |name| shown_within(name, FIELD)),
+        owner: shown(&object.owner),
+        created: moment(object.created_at),
+    }
+}
+
+fn numbers(value: &Value) -> Vec<i64> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_i64).collect(),
+        other => other.as_i64().into_iter().collect(),
+    }
+}
+
+/// The word of a kind, as the beginning of a title.
+fn kind(kind: ObjectKind) -> String {
+    let word = kind.as_str().replace('_', " ");
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! The pages of a run, through the router.
+
+use std::time::Instant;
+
+use serde_json::json;
+
+use crate::testing::service;
+
+const PAGES: [&str; 6] = ["", "/steps", "/logs", "/files", "/values", "/events"];
+
+#[tokio::test]
+async fn a_run_is_shown_before_anybody_launched_it() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let run = service.run_of_bob(workflow).await.swid;
+    let bob = service.browse("bob").await;
+    let page = bob.get(&format!("/runs/{run}")).await.page();
+    for text in ["submitted", "waiting for a launcher on server2", "not planned yet", ">greet<"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(page.contains("Cancel this run") && !page.contains("Retry this run"));
+    let page = bob.get(&format!("/runs/{run}/values")).await.page();
+    assert!(page.contains("Hello") && page.contains("greeting=Hello\ntimes=2"), "{page}");
+    let page = bob.get(&format!("/runs/{run}/events")).await.page();
+    assert!(page.contains("scheduled") && page.contains("bob@lab.net"));
+    assert!(bob.get(&format!("/runs/{run}/logs")).await.page().contains("has said anything"));
+}
+
+#[tokio::test]
+async fn what_one_may_not_see_is_not_there() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let run = service.run_of_bob(workflow).await.swid;
+    let eve = service.browse("eve").await;
+    for page in PAGES {
+        assert_eq!(eve.get(&format!("/runs/{run}{page}")).await.status, 404, "{page}");
+        assert_eq!(eve.get(&format!("/runs/4711{page}")).await.status, 404, "{page}");
+        assert_eq!(eve.get(&format!("/runs/x{page}")).await.status, 404, "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_first_and_retried_by_its_button() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let run =
+        service.launch(&[("index", None, &[]), ("align", None, &[0]), ("call", None, &[1])]).await;
+    run.fact(0, "success", json!({"stdout": {"path": "/o", "size": 3, "tail": "ok\n"}})).await;
+    let stderr =
+        json!({"path": "/e", "size": 99, "tail": "first\n<b>no such genome</b>\u{1b}[0m\n"});
+    run.fact(1, "failed", json!({"reason": "exit_code", "exit_code": 7, "stderr": stderr})).await;
+    let skipped = json!({"reason": "parent_failed", "started_at": null, "ended_at": null});
+    run.fact(2, "skipped", skipped).await;
+
+    let bob = service.browse("bob").await;
+    let page = bob.get(&run.page()).await.page();
+    let failure = page.find("failed: its command ended with exit code 7").expect(&page);
+    assert!(failure < page.find("class=\"tiles\"").unwrap(), "it comes first");
+    assert!(page.contains("&#60;b&#62;no such genome&#60;/b&#62;\u{fffd}[0m"));
+    assert!(page.contains("<svg") && page.contains("<title>attempt 1: failed after"));
+    let value = |name: &str| {
+        let field = format!("name=\"{name}\" value=\"");
+        page.split(&field).nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (swid, id, back) = (value("run"), value("id"), value("back"));
+    let retry = [("do", "retry"), ("run", &*swid), ("id", &*id), ("back", &*back)];
+    let ann = service.browse("ann").await;
+    assert_eq!(bob.post("/runs/bulk/do", &retry).await.location(), run.page());
+    // Whoever pressed the same button a moment later asked for the same retry.
+    assert_eq!(ann.post("/runs/bulk/do", &retry).await.location(), run.page());
+    let page = ann.get(&run.page()).await.page();
+    assert!(page.contains("submitted_retry") && !page.contains("failed: its command"));
+    let events = ann.get(&format!("{}/events", run.page())).await.page();
+    assert_eq!(events.matches("retry requested").count(), 1, "{events}");
+    assert!(events.contains("bob@lab.net"));
+}
+
+#[tokio::test]
+async fn every_page_of_a_run_says_what_is_known() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let steps: [(&str, Option<u32>, &[u32]); 4] = [
+        ("index", None, &[]),
+        ("call", Some(0), &[0]),
+        ("call", Some(1), &[0]),
+        ("merge", None, &[1, 2]),
+    ];
+    let run = service.launch(&steps).await;
+    let output = json!({"path": "/out/<i>a.vcf", "meta_type": "text/vcf", "size": 2_048,
+        "sha256": "c".repeat(64), "md5": "d".repeat(32)});
+    let used = json!({"outputs": [output], "peak_memory_bytes": 512 << 20, "cpu_micros": 3_000_000,
+        "stderr": {"path": "/e", "size": 70_000, "tail": "warned\n"}});
+    run.fact(0, "success", used).await;
+    run.fact(1, "running", json!({})).await;
+    let bob = service.browse("bob").await;
+    let page = bob.get(&run.page()).await.page();
+    for text in
+        ["server2a", "robert", "/runs/1", "512.0 MiB of 1.0 GiB", "4.0 s of 1 min 0 s", "0 of 2"]
+    {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let page = bob.get(&format!("{}/steps?group=call", run.page())).await.page();
+    assert!(page.contains("2 steps.") && page.contains("call[1]") && !page.contains(">merge<"));
+    let page = bob.get(&format!("{}/steps?status=running", run.page())).await.page();
+    assert!(page.contains("1 step.") && page.contains("call[0]"));
+    let page = bob.get(&format!("{}/logs", run.page())).await.page();
+    assert!(page.contains("warned") && page.contains("68.3 KiB, the end of it"), "{page}");
+    let page = bob.get(&format!("{}/files", run.page())).await.page();
+    assert!(page.contains("/out/&#60;i&#62;a.vcf") && page.contains(&"c".repeat(64)), "{page}");
+    assert!(page.contains("2.0 KiB"));
+}
+
+#[tokio::test]
+async fn a_page_that_is_watched_is_sent_again_when_something_was_heard() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let run = service.launch(&[("greet", None, &[])]).await;
+    let bob = service.browse("bob").await;
+    let page = bob.get(&run.page()).await.page();
+    let url = page.split("hx-get=\"").nth(1).unwrap().split('"').next().unwrap();
+    let url = url.replace("&#38;", "&");
+    assert_eq!(bob.refresh(&url).await.status, 204);
+    run.fact(0, "running", json!({})).await;
+    let part = bob.refresh(&url).await.page();
+    assert!(part.contains("running") && !part.contains("<html"));
+}
+
+#[tokio::test]
+async fn five_thousand_steps_are_shown_at_once() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let parents: Vec<u32> = (1..4_999).collect();
+    let mut steps: Vec<(&str, Option<u32>, &[u32])> = vec![("index", None, &[])];
+    steps.extend((0..4_998).map(|element| ("call", Some(element), &[0][..])));
+    steps.push(("merge", None, &parents));
+    let run = service.launch(&steps).await;
+    let bob = service.browse("bob").await;
+    let began = Instant::now();
+    let page = bob.get(&run.page()).await.page();
+    // A bound far above what it takes, so that only a wrong order of growth fails.
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    assert!(page.contains("0 of 4998") && page.contains("and 4900 more"), "{page}");
+    assert!(page.len() < 200_000, "{}", page.len());
+}
+
+#[tokio::test]
+async fn a_run_that_could_not_be_planned_says_so_first() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let run = service.run_of_bob(workflow).await.swid;
+    let place = json!({"work_dir_id": "w", "os_user": "bob", "engine": "local", "cluster": "c"});
+    let asked = json!({"holder": "a", "want": "launch", "host": "server2", "places": [place],
+        "limit": 1});
+    let claimed = service.user("bob").post("/v1/claims", &asked).await.json::<serde_json::Value>();
+    let why = json!({"could_not_plan": {"reason": "provision_in", "detail": "/r.fq is not there"}});
+    let action = json!({"swid": run, "epoch": claimed["claims"][0]["epoch"], "done": why});
+    let actions = json!({"holder": "a", "actions": [action]});
+    service.user("bob").post("/v1/actions", &actions).await.json::<serde_json::Value>();
+    let page = service.browse("bob").await.get(&format!("/runs/{run}")).await.page();
+    let card = page.find("The run failed before any of its steps").expect(&page);
+    assert!(page[card..].contains("/r.fq is not there") && page.contains("Retry this run"));
+}

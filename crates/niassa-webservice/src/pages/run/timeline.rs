@@ -1,0 +1,283 @@
+//! When steps waited and when they ran, and which of them decided how long the run took.
+
+use std::collections::{HashMap, HashSet};
+
+use niassa_api::runs::{Attempt, Step};
+use niassa_model::step::StepIndex;
+use niassa_model::time::Timestamp;
+
+use crate::pages::words::{Badge, shown_within, span, step_badge};
+
+/// More steps than these are not drawn; the table has them all.
+const MOST: usize = 100;
+const WIDTH: usize = 900;
+const LABELS: usize = 180;
+const ROW: usize = 24;
+const TOP: usize = 26;
+/// Characters of a label that fit.
+const LABEL: usize = 22;
+
+/// The times of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Times {
+    /// From when all that it waits for had ended until its last attempt started.
+    pub(super) waited: Option<i64>,
+    /// How long its last attempt ran, so far.
+    pub(super) ran: Option<i64>,
+    /// Whether the run would have ended sooner had it been faster.
+    pub(super) is_critical: bool,
+}
+
+/// Times as they are drawn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Timeline {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) rows: Vec<Row>,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// A step as it is drawn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) label: String,
+    pub(super) y: usize,
+    pub(super) bars: Vec<Bar>,
+    pub(super) is_critical: bool,
+}
+
+/// A stretch of time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Bar {
+    pub(super) x: usize,
+    pub(super) width: usize,
+    /// The status of an attempt; nothing while it waited.
+    pub(super) badge: Option<Badge>,
+    pub(super) text: String,
+}
+
+/// A time along the top.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) x: usize,
+    pub(super) text: String,
+}
+
+/// Finds the times of all steps. Clocks of machines may differ, so no time is less than nothing.
+pub(super) fn times(steps: &[Step], began: Timestamp, now: Timestamp) -> Vec<Times> {
+    let critical = critical(steps);
+    let ends = ends(steps);
+    let of = |step: &Step| {
+        let last = step.attempts.iter().rfind(|attempt| attempt.started_at.is_some());
+        let Some((last, started)) = last.and_then(|last| Some((last, last.started_at?))) else {
+            return Times { is_critical: critical.contains(&step.index), ..Times::default() };
+        };
+        Times {
+            waited: Some(started.micros_since(ready(step, last, &ends, began))),
+            ran: Some(last.ended_at.unwrap_or(now).micros_since(started)),
+            is_critical: critical.contains(&step.index),
+        }
+    };
+    steps.iter().map(of).collect()
+}
+
+/// Draws when steps ran; nothing where there are too many, or none has started.
+pub(super) fn draw(steps: &[Step], began: Timestamp, now: Timestamp) -> Option<Timeline> {
+    let has_started = steps.iter().flat_map(|step| &step.attempts).any(|a| a.started_at.is_some());
+    if steps.len() > MOST || !has_started {
+        return None;
+    }
+    let ends = ends(steps);
+    let attempts = steps.iter().flat_map(|step| &step.attempts);
+    let is_open = attempts.clone().any(|a| a.started_at.is_some() && a.ended_at.is_none());
+    let ended = attempts.filter_map(|attempt| attempt.ended_at).max();
+    let until = if is_open { Some(now).max(ended) } else { ended };
+    let scale = Scale { began, span: until?.micros_since(began).max(1) };
+    let critical = critical(steps);
+    let rows = steps.iter().enumerate().map(|(at, step)| Row {
+        label: shown_within(&step.label, LABEL),
+        y: TOP + at * ROW,
+        bars: bars(step, &ends, &scale, now),
+        is_critical: critical.contains(&step.index),
+    });
+    Some(Timeline {
+        width: WIDTH,
+        height: TOP + steps.len() * ROW + 4,
+        rows: rows.collect(),
+        marks: scale.marks(),
+    })
+}
+
+fn bars(
+    step: &Step,
+    ends: &HashMap<StepIndex, Timestamp>,
+    scale: &Scale,
+    now: Timestamp,
+) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    for attempt in &step.attempts {
+        let Some(started) = attempt.started_at else { continue };
+        let ready = ready(step, attempt, ends, scale.began);
+        let waited = started.micros_since(ready);
+        if waited > 0 {
+            let text = format!("waited {}", span(waited));
+            bars.push(scale.bar(ready, started, None, text));
+        }
+        let ended = attempt.ended_at.unwrap_or(now);
+        let badge = step_badge(attempt.status);
+        let ran = span(ended.micros_since(started));
+        let text = format!("attempt {}: {} after {ran}", attempt.number, badge.word);
+        bars.push(scale.bar(started, ended, Some(badge), text));
+    }
+    bars
+}
+
+/// How times lie along the picture.
+struct Scale {
+    began: Timestamp,
+    span: i64,
+}
+
+impl Scale {
+    fn x(&self, at: Timestamp) -> usize {
+        let room = i128::try_from(WIDTH - LABELS - 8).unwrap_or_default();
+        let since = i128::from(at.micros_since(self.began).min(self.span));
+        LABELS + usize::try_from(since * room / i128::from(self.span)).unwrap_or_default()
+    }
+
+    fn bar(&self, from: Timestamp, to: Timestamp, badge: Option<Badge>, text: String) -> Bar {
+        let (x, end) = (self.x(from), self.x(to));
+        // What was short is still seen.
+        Bar { x, width: end.saturating_sub(x).max(2), badge, text }
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        let mark = |quarter: i64| {
+            let since = self.span / 4 * quarter;
+            let at = Timestamp::from_micros(self.began.as_micros().saturating_add(since));
+            Mark { x: self.x(at), text: span(since) }
+        };
+        (0..4).map(mark).collect()
+    }
+}
+
+/// When each step ended for good.
+fn ends(steps: &[Step]) -> HashMap<StepIndex, Timestamp> {
+    let end = |step: &Step| {
+        Some((step.index, step.attempts.iter().filter_map(|attempt| attempt.ended_at).max()?))
+    };
+    steps.iter().filter_map(end).collect()
+}
+
+/// When an attempt could have started: when all before it had ended, or the attempt before.
+fn ready(
+    step: &Step,
+    attempt: &Attempt,
+    ends: &HashMap<StepIndex, Timestamp>,
+    began: Timestamp,
+) -> Timestamp {
+    let before = step.attempts.iter().filter(|other| other.number < attempt.number);
+    let parents = step.after.iter().filter_map(|parent| ends.get(parent).copied());
+    let ready = before.filter_map(|other| other.ended_at).chain(parents).max().unwrap_or(began);
+    let started = attempt.started_at.unwrap_or(ready);
+    ready.max(began).min(started)
+}
+
+/// The steps that decided when the run ended: back from the last one, always to the one waited for.
+fn critical(steps: &[Step]) -> HashSet<StepIndex> {
+    let ends = ends(steps);
+    let by_index: HashMap<StepIndex, &Step> = steps.iter().map(|step| (step.index, step)).collect();
+    let latest = |indexes: &mut dyn Iterator<Item = StepIndex>| {
+        indexes.filter_map(|index| Some((*ends.get(&index)?, index))).max().map(|(_, index)| index)
+    };
+    let mut path = HashSet::new();
+    let mut at = latest(&mut steps.iter().map(|step| step.index));
+    while let Some(index) = at.filter(|index| path.insert(*index)) {
+        at = by_index.get(&index).and_then(|step| latest(&mut step.after.iter().copied()));
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use niassa_model::step::{AttemptNumber, StepStatus};
+
+    use super::super::groups::tests::step;
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_micros(second * 1_000_000)
+    }
+
+    fn ran(mut step: Step, spans: &[(i64, Option<i64>)]) -> Step {
+        for (number, (started, ended)) in (1..).zip(spans) {
+            step.attempts.push(Attempt {
+                number: AttemptNumber(number),
+                status: step.status,
+                reason: None,
+                message: None,
+                exit_code: None,
+                signal: None,
+                engine_id: None,
+                machine: None,
+                started_at: Some(at(*started)),
+                ended_at: ended.map(at),
+                cpu_micros: None,
+                peak_memory_bytes: None,
+            });
+        }
+        step
+    }
+
+    fn plan() -> Vec<Step> {
+        vec![
+            ran(step(0, "index", &[], StepStatus::Success), &[(10, Some(20))]),
+            ran(step(1, "short", &[0], StepStatus::Success), &[(21, Some(22))]),
+            ran(step(2, "long", &[0], StepStatus::Success), &[(25, Some(30)), (32, Some(60))]),
+            ran(step(3, "merge", &[1, 2], StepStatus::Running), &[(70, None)]),
+        ]
+    }
+
+    #[test]
+    fn waiting_and_running_are_told_apart() {
+        let times = times(&plan(), at(0), at(80));
+        let seconds = |micros: Option<i64>| micros.map(|micros| micros / 1_000_000);
+        let told: Vec<_> =
+            times.iter().map(|times| (seconds(times.waited), seconds(times.ran))).collect();
+        assert_eq!(
+            told,
+            [(Some(10), Some(10)), (Some(1), Some(1)), (Some(2), Some(28)), (Some(10), Some(10))]
+        );
+    }
+
+    #[test]
+    fn the_path_that_decided_leads_through_the_last_to_end() {
+        let critical: Vec<bool> =
+            times(&plan(), at(0), at(80)).iter().map(|times| times.is_critical).collect();
+        assert_eq!(critical, [true, false, true, false], "the last one has not ended yet");
+    }
+
+    #[test]
+    fn bars_stay_within_the_picture_whatever_clocks_say() {
+        let mut steps = plan();
+        steps.push(ran(step(4, "early", &[3], StepStatus::Success), &[(-50, Some(-40))]));
+        steps.push(ran(step(5, "late", &[], StepStatus::Success), &[(90, Some(99))]));
+        let timeline = draw(&steps, at(0), at(80)).unwrap();
+        assert_eq!(timeline.rows.len(), 6);
+        assert_eq!(timeline.rows[2].bars.len(), 4, "two attempts, each waited for");
+        for bar in timeline.rows.iter().flat_map(|row| &row.bars) {
+            assert!(bar.x >= LABELS && bar.x + bar.width <= WIDTH, "{bar:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_drawn_of_what_did_not_start() {
+        assert_eq!(draw(&[step(0, "a", &[], StepStatus::Pending)], at(0), at(9)), None);
+        let never = times(&[step(0, "a", &[], StepStatus::Pending)], at(0), at(9));
+        assert_eq!(never, [Times::default()]);
+        let many: Vec<Step> = (0..=100)
+            .map(|i| ran(step(i, "a", &[], StepStatus::Success), &[(1, Some(2))]))
+            .collect();
+        assert_eq!(draw(&many, at(0), at(9)), None);
+    }
+}

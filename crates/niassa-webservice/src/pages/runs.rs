@@ -1,0 +1,111 @@
+//! The list of runs: searched by one box, watched as it changes, a page at a time.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use niassa_api::page::Page;
+use niassa_api::runs::Run;
+use niassa_metadb::runs::RunFilter;
+use niassa_model::account::Action;
+use niassa_model::limits::PAGE;
+
+use super::answer::{Frame, Unanswered, page};
+use super::form::query;
+use super::live::Live;
+use super::search;
+use super::visitor::Visitor;
+use super::words::{Badge, Moment, moment, run_badge, shown};
+use crate::app::App;
+use crate::http::extract::{page as cut, page_after};
+use crate::usecases::look;
+
+#[derive(Template)]
+#[template(path = "runs.html")]
+struct RunsPage {
+    frame: Frame,
+    text: String,
+    errors: Vec<String>,
+    live: Live,
+    as_of: Moment,
+}
+
+#[derive(Template)]
+#[template(path = "runs_table.html")]
+struct Table {
+    rows: Vec<Row>,
+    is_searched: bool,
+    older: Option<String>,
+    newest: Option<String>,
+}
+
+/// A run as lists show it.
+pub(super) struct Row {
+    pub(super) swid: i64,
+    pub(super) badge: Badge,
+    pub(super) workflow: String,
+    pub(super) host: String,
+    pub(super) account: String,
+    pub(super) steps: String,
+    pub(super) created: Moment,
+    pub(super) note: Option<String>,
+}
+
+/// Shows a page of runs.
+pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Response, Unanswered> {
+    let access = visitor.may(Action::Read)?;
+    let text = visitor.query.text("q").to_owned();
+    let after = page_after(visitor.query.get("after").filter(|after| !after.is_empty()))?;
+    let now = app.clock.now();
+    let (found, errors) = match search::parse(&text, now) {
+        Ok(filter) => {
+            let filter = RunFilter { before: after, ..filter };
+            let rows = look::found(&app, &access, &filter, PAGE + 1).await?;
+            (cut(rows, PAGE, |run| run.swid.get()), Vec::new())
+        }
+        Err(errors) => (Page { items: Vec::new(), next: None }, errors),
+    };
+    let after = after.map(|after| after.to_string()).unwrap_or_default();
+    let table = table(found, &text, &after);
+    let path = format!("/runs?{}", query([("part", "list"), ("q", &text), ("after", &after)]));
+    let live = Live::new("runs", &path, &table)?;
+    if visitor.query.get("part") == Some("list") {
+        return live.again(visitor.query.get("seen"));
+    }
+    let errors = errors.iter().map(|error| shown(error)).collect();
+    let frame = Frame::of(&visitor, "Runs");
+    Ok(page(&RunsPage { frame, text, errors, live, as_of: moment(now) }))
+}
+
+fn table(found: Page<Run>, text: &str, after: &str) -> Table {
+    let address = |after: &str| match query([("q", text), ("after", after)]).as_str() {
+        "" => "/runs".to_owned(),
+        query => format!("/runs?{query}"),
+    };
+    Table {
+        rows: found.items.iter().map(row).collect(),
+        is_searched: !text.trim().is_empty(),
+        older: found.next.map(|next| address(&next)),
+        newest: (!after.is_empty()).then(|| address("")),
+    }
+}
+
+/// Writes a run.
+pub(super) fn row(run: &Run) -> Row {
+    let steps = run.steps;
+    Row {
+        swid: run.swid.get(),
+        badge: run_badge(run.status),
+        workflow: shown(&format!("{} {}", run.workflow_name, run.workflow_version)),
+        host: shown(run.host.as_str()),
+        account: shown(&run.account),
+        steps: match steps.total {
+            0 => String::new(),
+            total => format!("{} of {total}", steps.success),
+        },
+        created: moment(run.created_at),
+        note: run.note.as_deref().map(shown),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! What all pages have alike, through the router.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use niassa_api::error::ProblemCode;
+
+use super::assets::PATHS;
+use crate::testing::service;
+
+#[tokio::test]
+async fn a_page_loads_runs_and_frames_nothing_of_others() {
+    let service = service().await;
+    let bob = service.browse("bob").await;
+    let answer = bob.get("/runs").await;
+    let header = |name| answer.headers.get(name).unwrap().to_str().unwrap();
+    let policy = header(CONTENT_SECURITY_POLICY);
+    for part in ["default-src 'none'", "script-src 'self';", "style-src 'self';", "base-uri 'none'"]
+    {
+        assert!(policy.contains(part), "{policy}");
+    }
+    assert!(!policy.contains("unsafe"));
+    assert_eq!(header(X_CONTENT_TYPE_OPTIONS), "nosniff");
+    assert_eq!(header(REFERRER_POLICY), "same-origin");
+    assert_eq!(header(CACHE_CONTROL), "no-store");
+    assert_eq!(answer.headers.get("cross-origin-opener-policy").unwrap(), "same-origin");
+    let page = answer.page();
+    for inline in
+        ["<style", " style=", " onclick=", "<script>", "javascript:", "http://", "https://"]
+    {
+        assert!(!page.contains(inline), "{inline}");
+    }
+}
+
+#[tokio::test]
+async fn files_of_pages_are_cached_by_their_content() {
+    let service = service().await;
+    for path in [&PATHS.style, &PATHS.script, &PATHS.htmx] {
+        let answer = service.browser().get(path).await;
+        assert_eq!(answer.status, 200);
+        let cached = answer.headers.get(CACHE_CONTROL).unwrap().to_str().unwrap();
+        assert!(cached.contains("immutable"), "{cached}");
+        assert!(answer.headers.get(CONTENT_TYPE).unwrap().to_str().unwrap().starts_with("text/"));
+    }
+    let other = service.browser().get("/assets/0000000000000000/pages.css").await;
+    other.problem(ProblemCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_is_told_in_the_words_of_who_asks() {
+    let service = service().await;
+    let person = service.nobody().header("accept", "text/html,*/*").get("/nothing").await;
+    assert_eq!(person.status, 404);
+    assert!(person.text().contains("there is no route /nothing"));
+    service.nobody().get("/nothing").await.problem(ProblemCode::NotFound);
+    let program = service.nobody().header("accept", "text/html").get("/v1/nothing").await;
+    program.problem(ProblemCode::NotFound);
+    assert_eq!(service.browser().get("/").await.location(), "/runs");
+}
+
+#[tokio::test]
+async fn no_page_is_shown_to_nobody() {
+    let service = service().await;
+    for path in ["/runs", "/runs?q=a%20b"] {
+        let to = service.browser().get(path).await.location().to_owned();
+        assert!(to.starts_with("/sign-in?next=%2Fruns"), "{to}");
+    }
+    let script = service.browser().refresh("/runs?part=list").await;
+    assert_eq!(script.status, 401);
+    assert!(script.headers.get("www-authenticate").is_none(), "no dialog of the browser's");
+}

@@ -1,0 +1,100 @@
+//! How every page looks: to axe, on a small screen, in the light and in the dark.
+
+use std::path::PathBuf;
+
+use crate::axe;
+use crate::browser::{Browser, Scheme};
+use crate::site::{ADMIN, Site, skip};
+use crate::stage::{BOB, HOST, fragile, launch, long, open, sign_in};
+
+/// A name that tries to be more than a name.
+const HOSTILE: &str = "<script>alert(1)</script>\u{202e}gpj.exe";
+
+#[ignore = "cargo xtask browser runs it"]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_accessible_and_fits_a_small_screen() {
+    let Some(browser) = Browser::open().await else { return };
+    let axe = axe::script();
+    if axe.is_none() {
+        skip("axe-core is not there");
+    }
+    let site = Site::start();
+    let pages = pages(&site);
+    open(&browser, &site, "/sign-in").await;
+    look(&browser, axe.as_deref(), "sign-in").await;
+    sign_in(&browser, ADMIN).await;
+    for (name, path) in pages {
+        open(&browser, &site, &path).await;
+        look(&browser, axe.as_deref(), name).await;
+        let alerted: bool = browser.ask("return document.scripts.length !== 2").await;
+        assert!(!alerted, "{name}: a script that is not ours");
+    }
+    browser.close().await;
+}
+
+/// Fills a site with a bit of everything, and returns its pages.
+fn pages(site: &Site) -> Vec<(&'static str, String)> {
+    let bob = site.account(BOB);
+    let workflow = fragile(site, &bob);
+    let slow = long(site, &bob);
+    let values =
+        ["greeting=Hello there", r#"regions=[{"name":"left","size":1},{"name":"right","size":2}]"#];
+    let failed = bob.schedule(workflow, HOST, &values);
+    let running = bob.schedule(slow, HOST, &[]);
+    launch(&bob);
+    bob.propagate_until(failed, "failed");
+    std::fs::write(site.path("cure"), "").unwrap();
+    let done = bob.schedule(workflow, HOST, &values);
+    launch(&bob);
+    bob.propagate_until(done, "completed");
+    for _ in 0..60 {
+        bob.schedule(slow, HOSTILE, &[]);
+    }
+    let page = |name, path: String| (name, path);
+    vec![
+        page("runs", "/runs".to_owned()),
+        page("runs-searched", "/runs?q=status%3Anothing+x%3Ay".to_owned()),
+        page("run-failed", format!("/runs/{failed}")),
+        page("run-running", format!("/runs/{running}")),
+        page("run-completed", format!("/runs/{done}")),
+        page("run-steps", format!("/runs/{done}/steps")),
+        page("run-logs", format!("/runs/{failed}/logs")),
+        page("run-files", format!("/runs/{done}/files")),
+        page("run-values", format!("/runs/{done}/values")),
+        page("run-events", format!("/runs/{done}/events")),
+        page("compare", format!("/compare?a={failed}&b={done}")),
+        page("workflows", "/workflows".to_owned()),
+        page("workflow", format!("/workflows/{workflow}")),
+        page("launch", format!("/workflows/{workflow}/launch?from={done}")),
+        page("studies", "/studies".to_owned()),
+        page("files", "/files".to_owned()),
+        page("hosts", "/hosts".to_owned()),
+        page("account", "/account".to_owned()),
+        page("accounts", "/accounts".to_owned()),
+        page("problem", "/runs/4711".to_owned()),
+    ]
+}
+
+async fn look(browser: &Browser, axe: Option<&str>, name: &str) {
+    for scheme in [Scheme::Light, Scheme::Dark] {
+        browser.scheme(scheme).await;
+        if let Some(axe) = axe {
+            axe::check(browser, axe, &format!("{name} {scheme:?}")).await;
+        }
+        photograph(browser, &format!("{name}-{scheme:?}").to_lowercase()).await;
+    }
+    browser.scheme(Scheme::Light).await;
+    browser.size(360, 740).await;
+    let (width, room): (u32, u32) = browser
+        .ask("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        .await;
+    photograph(browser, &format!("{name}-small")).await;
+    assert!(width <= room, "{name}: {width} pixels on a screen of {room}");
+    browser.size(1_200, 900).await;
+}
+
+async fn photograph(browser: &Browser, name: &str) {
+    let Ok(folder) = std::env::var("NIASSA_SCREENSHOTS") else { return };
+    let picture = browser.screenshot_as_png().await.unwrap();
+    std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), picture).unwrap();
+}

@@ -1,0 +1,74 @@
+//! The pages in a real browser: installs Chromium and fetches axe-core, then runs the tests of
+//! `crates/seqware/tests/browser`.
+//!
+//! axe-core comes from npm at test time and is part of nothing that is shipped; where it cannot be
+//! had, its checks skip themselves by name. `--screenshots FOLDER` keeps a picture of each page.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::packages;
+use crate::repository::Repository;
+
+const USAGE: &str = "cargo xtask browser [--screenshots FOLDER]";
+/// The script within the package.
+const AXE: &str = "package/axe.min.js";
+
+/// Installs what is missing, and runs the tests. Their outcome is ours.
+pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitCode> {
+    let screenshots = match arguments {
+        [] => None,
+        [flag, folder] if flag == "--screenshots" => Some(PathBuf::from(folder)),
+        _ => bail!("usage: {USAGE}"),
+    };
+    let tools = packages::install(packages::BROWSER);
+    if !tools.missing.is_empty() {
+        let names = tools.missing.join(" ");
+        bail!("{}; as root: apt-get install {names}", tools.reason);
+    }
+    let folder = repository.target()?.join("browser");
+    let mut tests = repository.cargo();
+    tests.args(["test", "--package", "seqware", "--test", "browser", "--"]);
+    tests.args(["--ignored", "--test-threads=1"]);
+    match fetch_axe(&folder) {
+        Ok(axe) => {
+            tests.env("NIASSA_AXE", axe);
+        }
+        Err(error) => eprintln!("xtask: without axe-core: {error:#}"),
+    }
+    if let Some(screenshots) = &screenshots {
+        fs::create_dir_all(screenshots)
+            .with_context(|| format!("cannot make {}", screenshots.display()))?;
+        let screenshots = fs::canonicalize(screenshots).context("cannot find the folder")?;
+        tests.env("NIASSA_SCREENSHOTS", screenshots);
+    }
+    let status = tests.status().context("cannot start cargo test")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Returns the script of axe-core, fetched now unless it is there.
+fn fetch_axe(folder: &Path) -> Result<PathBuf> {
+    let script = folder.join(AXE);
+    if script.is_file() {
+        return Ok(script);
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let packed = Command::new("npm")
+        .args(["pack", "--silent", "axe-core@4"])
+        .current_dir(folder)
+        .output()
+        .context("cannot start npm")?;
+    ensure!(packed.status.success(), "npm pack axe-core failed");
+    let name = String::from_utf8(packed.stdout).context("npm told no name")?;
+    let unpacked = Command::new("tar")
+        .arg("xzf")
+        .arg(name.trim())
+        .current_dir(folder)
+        .status()
+        .context("cannot start tar")?;
+    ensure!(unpacked.success() && script.is_file(), "{} holds no {AXE}", name.trim());
+    Ok(script)
+}
