@@ -3,7 +3,8 @@
 "use strict";
 
 (() => {
-  const BEHIND = 6000;
+  // How many refreshes may fail before what is shown counts as stale.
+  const MISSED = 3;
   const state = document.getElementById("fresh-state");
   const time = document.getElementById("fresh-time");
   let heard = Date.now();
@@ -36,7 +37,8 @@
   });
 
   setInterval(() => {
-    if (state && document.querySelector("[data-live]") && Date.now() - heard > BEHIND) {
+    const part = document.querySelector("[data-live]");
+    if (state && part && Date.now() - heard > MISSED * 1000 * Number(part.dataset.every)) {
       if (!told.startsWith("Your session")) tell("Stale: nothing was heard since " + clock(heard) + ".");
     }
   }, 1000);

@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use crate::app::App;
+use crate::error::Failed;
 use crate::http::problem;
 
 /// Where somebody begins.
@@ -60,6 +61,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/studies", get(objects::studies))
         .route("/files", get(objects::files))
         .route("/objects/{swid}", get(objects::one))
+        .route("/objects/{swid}/share", post(objects::share))
         .route("/hosts", get(hosts::list))
         .route("/account", get(account::show))
         .route("/account/password", post(account::password))
@@ -75,13 +77,23 @@ pub(crate) fn routes(app: App) -> Router<App> {
 
 /// Answers a path that no route has: a person gets a page, a program a problem.
 pub(crate) async fn no_such_page(request: Request) -> Response {
-    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let is_person = accepts.is_some_and(|accept| accept.contains("text/html"));
     let failed = problem::no_such_route(&request);
-    if is_person && !request.uri().path().starts_with("/v1/") {
-        return answer::seal(answer::Unanswered::from(failed).into_response()).await;
+    if is_person(&request) {
+        return told(failed).await;
     }
     failed.into_response()
+}
+
+/// Tells whether a person looks at the answer: a browser asks for a page.
+pub(crate) fn is_person(request: &Request) -> bool {
+    let accepts = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let is_browser = accepts.is_some_and(|accept| accept.contains("text/html"));
+    is_browser && !request.uri().path().starts_with("/v1/")
+}
+
+/// Answers a person with a page that tells what is wrong.
+pub(crate) async fn told(failed: Failed) -> Response {
+    answer::seal(answer::Unanswered::from(failed).into_response()).await
 }
 
 #[cfg(test)]

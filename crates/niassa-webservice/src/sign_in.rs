@@ -84,7 +84,8 @@ impl SignIn {
     }
 
     /// Returns whose this address and password are, as a form sends them. Guesses are counted
-    /// together with those in headers.
+    /// together with those in headers. What was verified before does not count: a session lasts long,
+    /// and another process may have changed the password since.
     pub(crate) async fn caller_of_form(
         &self,
         metadb: &MetaDb,
@@ -92,12 +93,8 @@ impl SignIn {
         password: &str,
         client: IpAddr,
     ) -> Result<Arc<Caller>, Failed> {
-        if email.contains(':') {
-            // In a header the rest would be part of the password.
-            return Err(refused());
-        }
-        let pair = STANDARD.encode(format!("{email}:{password}"));
-        self.caller(metadb, format!("Basic {pair}").as_bytes(), client).await
+        let of_this_once: Fingerprint = rand::random();
+        self.by_password(metadb, of_this_once, email, password.to_owned(), client).await
     }
 
     /// Hashes a new password.

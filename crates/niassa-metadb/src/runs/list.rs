@@ -9,6 +9,7 @@ use niassa_model::run::RunStatus;
 use super::row::{self, Run};
 use crate::access::Sees;
 use crate::error::{During, Result};
+use crate::pool::column;
 use crate::{Access, MetaDb, bulk};
 
 /// Which runs to list. All conditions must hold.
@@ -38,6 +39,8 @@ pub struct RunFilter {
     pub to: Option<i64>,
     /// Only runs with a smaller accession: where the page before ended.
     pub before: Option<i64>,
+    /// Only runs with a larger accession: how far back is looked.
+    pub above: Option<i64>,
 }
 
 /// Whose runs to list.
@@ -51,7 +54,8 @@ pub enum Whose {
 }
 
 /// Conditions on a run `r`. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place; `$9`: from;
-/// `$10`: to; `$11`: before; `$14`: workflow's name; `$15`: patterns; `$16`: address of the account.
+/// `$10`: to; `$11`: before; `$14`: workflow's name; `$15`: patterns; `$16`: address of the account;
+/// `$17`: above.
 macro_rules! filters {
     () => {
         " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3))) \
@@ -60,7 +64,8 @@ macro_rules! filters {
           and (cast($6 as text) is null or r.host = $6) \
           and (cast($7 as text) is null or r.place_key = $7) \
           and (cast($9 as bigint) is null or r.created_at >= $9) \
-          and (cast($10 as bigint) is null or r.created_at < $10) and r.swid < $11 \
+          and (cast($10 as bigint) is null or r.created_at < $10) \
+          and r.swid < $11 and r.swid > $17 \
           and (cast($14 as text) is null \
             or r.workflow in (select fw.swid from workflow fw where fw.name = $14)) \
           and (cast($15 as text) is null or not exists (select 1 from json_each($15) \
@@ -96,6 +101,8 @@ macro_rules! list {
 }
 
 sql! {
+    /// The run behind so many newer ones. `$1`: before; `$2`: how many.
+    BEHIND_NEWEST = "select swid from run where swid < $1 order by swid desc limit 1 offset $2";
     /// Runs, looked through from the newest on: for who sees everything.
     NEWEST = list!(concat!("1 = 1", filters!()), "r.swid");
     /// The newest runs of two kinds, each found by an index of its own: the caller's, and those of
@@ -162,10 +169,26 @@ impl MetaDb {
             .bind(filter.workflow_name.as_deref())
             .bind(filter.patterns())
             .bind(filter.account.as_ref().map(Email::as_str))
+            .bind(filter.above.unwrap_or(0))
             .fetch_all(self.reader())
             .await
             .during(OPERATION)?;
         found.iter().map(|found| row::read(found, OPERATION)).collect()
+    }
+}
+
+impl MetaDb {
+    /// Returns the run behind so many newer ones, whoever may see them; nothing where there are not
+    /// as many. Looking only above it is bounded work.
+    pub async fn run_behind_newest(&self, before: Option<i64>, runs: u32) -> Result<Option<i64>> {
+        const OPERATION: &str = "find how far back to look for runs";
+        let row = sqlx::query(BEHIND_NEWEST)
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(i64::from(runs))
+            .fetch_optional(self.reader())
+            .await
+            .during(OPERATION)?;
+        row.map(|row| column(&row, "swid", OPERATION)).transpose()
     }
 }
 

@@ -99,6 +99,11 @@ on_both! {
         assert_eq!(list(&site, &words(&["TWO", "/runs/1"])).await, [launched]);
         assert_eq!(list(&site, &words(&["two", "%"])).await, []);
         assert_eq!(list(&site, &words(&["_wo"])).await, []);
+        let above = metadb.run_behind_newest(None, 2).await.unwrap();
+        assert_eq!(above, Some(first.get()));
+        assert_eq!(metadb.run_behind_newest(None, 3).await.unwrap(), None);
+        let newer = RunFilter { above, ..any.clone() };
+        assert_eq!(list(&site, &newer).await, [launched, second]);
         let of = |email: &str| RunFilter { account: Some(email.parse().unwrap()), ..any.clone() };
         assert_eq!(list(&site, &of("bob@lab.net")).await.len(), 3);
         assert_eq!(list(&site, &of("eve@lab.net")).await, []);

@@ -52,7 +52,7 @@ pub fn decide_cluster(run: &ClusterRun<'_>, look: &LookAt<'_>) -> ClusterDecisio
     }
     let (wish, retries) = (run.wish, run.retries.clone());
     decided.decision = decide(&RunEvidence { plan: run.plan, attempts, wish, retries });
-    decided.drop_repeated_stops(run);
+    decided.drop_repeated_stops(run, look);
     decided
 }
 
@@ -70,15 +70,19 @@ fn fits(order: &AttemptOrder, wish: Wish) -> bool {
 }
 
 impl ClusterDecision {
-    /// A step that was told to stop, and whose job the queue shows no more, has heard it.
-    fn drop_repeated_stops(&mut self, run: &ClusterRun<'_>) {
+    /// A step that was told to stop has heard it where the queue shows its job no more; else its job is
+    /// cancelled again, in time.
+    fn drop_repeated_stops(&mut self, run: &ClusterRun<'_>, look: &LookAt<'_>) {
         self.decision.stop.retain(|(step, number)| {
             let known = run
                 .attempts
                 .get(step.as_usize())
                 .and_then(|attempts| attempts.get((number.0 as usize).saturating_sub(1)));
             known.is_none_or(|(_, sighting)| {
-                !sighting.stop_asked || sighting.jobs.iter().any(|job| job.state.is_live())
+                !sighting.stop_asked
+                    || sighting.jobs.iter().any(|job| {
+                        job.state.is_live() && sighting.is_to_be_cancelled(&job.id, look)
+                    })
             })
         });
     }

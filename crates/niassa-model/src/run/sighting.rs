@@ -76,8 +76,8 @@ pub struct Handed {
     pub refused: Option<String>,
     /// Jobs that we let go, and in which life of the scheduler.
     pub released: Vec<(JobId, Option<String>)>,
-    /// Jobs that we cancelled.
-    pub cancelled: Vec<JobId>,
+    /// Jobs that we cancelled, and when we did so last, by the service's clock.
+    pub cancelled: Vec<(JobId, Timestamp)>,
     /// Since when its claiming job is known to be over, by the service's clock.
     pub over_since: Option<Timestamp>,
 }
@@ -155,6 +155,20 @@ pub enum Remark {
 
 /// Says what a look means for one attempt.
 pub fn meaning(sighting: &Sighting<'_>, look: &LookAt<'_>) -> Meaning {
+    let mut meaning = meaning_of(sighting, look);
+    meaning.orders.retain(|order| match order {
+        AttemptOrder::Cancel(job) => sighting.is_to_be_cancelled(job, look),
+        AttemptOrder::Release(_)
+        | AttemptOrder::Close(..)
+        | AttemptOrder::Conclude(..)
+        | AttemptOrder::NoteOver
+        | AttemptOrder::Fence(_)
+        | AttemptOrder::Read => true,
+    });
+    meaning
+}
+
+fn meaning_of(sighting: &Sighting<'_>, look: &LookAt<'_>) -> Meaning {
     match (&sighting.exit, &sighting.claim) {
         (Some(exit), claim) => after_its_end(sighting, look, *exit, claim.as_ref()),
         (None, Some(Claimant::Closed(outcome))) => {
@@ -270,6 +284,7 @@ enum Verdict {
 }
 
 fn verdict(sighting: &Sighting<'_>, end: Option<JobEnd>) -> Verdict {
+    let by_us = |job: &JobId| sighting.was_cancelled_by_us(job);
     let failed = |reason, words: &str| {
         let outcome = Outcome::without_exit(StepStatus::Failed, reason);
         Verdict::Known(outcome, words.to_owned())
@@ -277,7 +292,7 @@ fn verdict(sighting: &Sighting<'_>, end: Option<JobEnd>) -> Verdict {
     if sighting.stop_asked && end != Some(JobEnd::NodeFailure) && end.is_some() {
         return Verdict::Known(CANCELLED, "its job is over after the run was cancelled".to_owned());
     }
-    if end == Some(JobEnd::Cancelled) && sighting.was_cancelled_by_us() {
+    if end == Some(JobEnd::Cancelled) && sighting.claiming_job().is_some_and(by_us) {
         return match sighting.terminated {
             Some(_) => {
                 failed(StepReason::Preempted, "its job was put back into the queue by force")
@@ -350,7 +365,7 @@ fn before_it_starts(sighting: &Sighting<'_>, look: &LookAt<'_>) -> Meaning {
     let by_somebody = sighting.jobs.iter().find(|job| {
         job.state == JobState::Ended(JobEnd::Cancelled)
             && job.node.is_none()
-            && !sighting.handed.cancelled.contains(&job.id)
+            && !sighting.was_cancelled_by_us(&job.id)
     });
     if let Some(job) = by_somebody {
         let words = format!("somebody cancelled its job {} at the scheduler", job.id);
@@ -426,10 +441,21 @@ fn while_a_job_waits(live: Vec<&SeenJob>, sighting: &Sighting<'_>, look: &LookAt
 }
 
 impl<'look> Sighting<'look> {
-    fn was_cancelled_by_us(&self) -> bool {
+    /// Tells whether a job still has to be cancelled: not where that was done a moment ago, as a
+    /// scheduler takes its time.
+    pub fn is_to_be_cancelled(&self, job: &JobId, look: &LookAt<'_>) -> bool {
+        let lately = |at: Timestamp| !passed(at, look.waits.settle, look.now);
+        !self.handed.cancelled.iter().any(|(id, at)| id == job && lately(*at))
+    }
+
+    fn was_cancelled_by_us(&self, job: &JobId) -> bool {
+        self.handed.cancelled.iter().any(|(id, _)| id == job)
+    }
+
+    fn claiming_job(&self) -> Option<&JobId> {
         match &self.claim {
-            Some(Claimant::Job(job)) => self.handed.cancelled.contains(job),
-            Some(Claimant::Closed(_)) | None => false,
+            Some(Claimant::Job(job)) => Some(job),
+            Some(Claimant::Closed(_)) | None => None,
         }
     }
 

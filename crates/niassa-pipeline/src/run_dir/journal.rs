@@ -4,7 +4,7 @@
 //! as appends of several machines to one file tear over NFS. Readers put all files together in the order
 //! of their epochs; a torn last line is passed over. Times are the service's.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -179,8 +179,8 @@ pub(crate) struct JournalView {
     attempts: HashMap<AttemptKey, OfAttempt>,
     /// Jobs that were let go, each with the life of the scheduler in which it was last.
     released: HashMap<JobId, Option<String>>,
-    /// Jobs that we cancelled.
-    cancelled: HashSet<JobId>,
+    /// Jobs that we cancelled, and when we did so last.
+    cancelled: HashMap<JobId, Timestamp>,
     lease_seconds: Option<u64>,
     /// The attempts of each array, in the order of its elements.
     pub(crate) lists: BTreeMap<ListKey, Vec<AttemptKey>>,
@@ -229,7 +229,8 @@ impl JournalView {
         for job in jobs {
             let released = self.released.get_key_value(&job.id);
             said.handed.released.extend(released.map(|(id, life)| (id.clone(), life.clone())));
-            said.handed.cancelled.extend(self.cancelled.get(&job.id).cloned());
+            let cancelled = self.cancelled.get_key_value(&job.id);
+            said.handed.cancelled.extend(cancelled.map(|(id, at)| (id.clone(), *at)));
         }
         said
     }
@@ -281,7 +282,9 @@ impl JournalView {
             Entry::Released { jobs, scheduler } => {
                 self.released.extend(jobs.into_iter().map(|job| (job, scheduler.clone())));
             }
-            Entry::Cancelled { jobs } => self.cancelled.extend(jobs),
+            Entry::Cancelled { jobs } => {
+                self.cancelled.extend(jobs.into_iter().map(|job| (job, at)));
+            }
             Entry::Closing { attempts } => {
                 for attempt in attempts {
                     self.entry(attempt).was_closed = true;

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::problem::REQUEST;
 use crate::app::App;
 use crate::error::Failed;
+use crate::pages;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,6 +48,7 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
     if request.uri().path() != paths::LIVEZ {
         match app.has_accounts().await {
             Ok(true) => {}
+            Ok(false) if pages::is_person(&request) => return pages::told(nobody()).await,
             Ok(false) => return nobody().into_response(),
             Err(failed) => return failed.into_response(),
         }

@@ -15,6 +15,8 @@ use crate::sign_in::sha256_hex;
 pub(super) struct Live {
     id: &'static str,
     url: String,
+    /// How often it is asked for, in seconds.
+    every: u32,
     digest: String,
     content: String,
 }
@@ -24,11 +26,12 @@ impl Live {
     pub(super) fn new(
         id: &'static str,
         url: &str,
+        every: u32,
         content: &impl Template,
     ) -> Result<Self, Failed> {
         let content = content.render().map_err(|error| Failed::internal(&error))?;
         let digest: String = sha256_hex(content.as_bytes()).chars().take(16).collect();
-        Ok(Self { id, url: format!("{url}&seen={digest}"), digest, content })
+        Ok(Self { id, url: format!("{url}&seen={digest}"), every, digest, content })
     }
 
     /// Fills a part of which something smaller tells whether it changed.
@@ -39,7 +42,7 @@ impl Live {
         content: &impl Template,
     ) -> Result<Self, Failed> {
         let content = content.render().map_err(|error| Failed::internal(&error))?;
-        Ok(Self { id, url: format!("{url}&seen={digest}"), digest, content })
+        Ok(Self { id, url: format!("{url}&seen={digest}"), every: 2, digest, content })
     }
 
     /// Answers whoever has seen the part with this digest.

@@ -4,21 +4,23 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use niassa_api::error::ProblemCode;
 use niassa_metadb::metadata::lineage::ListedObject;
 use niassa_model::accession::ObjectKind;
-use niassa_model::account::Action;
+use niassa_model::account::{Action, Email};
 use niassa_model::limits::PAGE;
 use serde_json::Value;
 
 use super::answer::{Frame, Unanswered, page, see_other};
 use super::form::query;
 use super::run::Named;
-use super::visitor::Visitor;
+use super::visitor::{Posted, Visitor};
 use super::words::{Moment, moment, shown, shown_within};
 use crate::app::App;
+use crate::error::Failed;
 use crate::http::extract::{page as cut, page_after};
 use crate::usecases::look::Part;
-use crate::usecases::{find_object, lineage};
+use crate::usecases::{find_object, lineage, share_study};
 
 /// Fields that name objects above this one.
 const ABOVE: [&str; 8] =
@@ -47,6 +49,9 @@ struct ObjectPage {
     above: Vec<(String, Vec<i64>)>,
     below: Vec<Row>,
     is_cut: bool,
+    /// The study, where this is one: it can be shared.
+    study: Option<i64>,
+    said: Option<String>,
 }
 
 struct Row {
@@ -116,9 +121,25 @@ pub(super) async fn one(
         created: moment(object.created_at),
         fields,
         above,
+        study: (object.kind == ObjectKind::Study).then_some(swid.get()),
+        said: visitor.query.get("shared").map(shown),
         is_cut: below.len() > lineage::BELOW as usize,
         below: below.iter().take(lineage::BELOW as usize).map(row).collect(),
     }))
+}
+
+/// Lets another account read a study.
+pub(super) async fn share(
+    State(app): State<App>,
+    Named(swid): Named,
+    posted: Posted,
+) -> Result<Response, Unanswered> {
+    let access = posted.visitor.may(Action::Schedule)?;
+    let reader = posted.form.text("email").trim().parse::<Email>();
+    let reader = reader.map_err(|error| Failed::new(ProblemCode::Invalid, error.to_string()))?;
+    share_study::share_study(&app, &access, swid, &reader).await?;
+    let shared = query([("shared", reader.as_str())]);
+    Ok(see_other(&format!("/objects/{swid}?{shared}")))
 }
 
 async fn list(

@@ -6,6 +6,7 @@
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{HOST, ORIGIN};
+use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use niassa_api::error::ProblemCode;
@@ -20,8 +21,10 @@ pub(super) async fn refuse_others(
     request: Request,
     next: Next,
 ) -> Response {
-    let own = |headers: &HeaderMap| is_own(headers, app.public_host.as_deref());
-    if request.method().is_safe() || own(request.headers()) {
+    // HTTP/2 names the host in the target instead of the header.
+    let target = request.uri().authority().map(Authority::as_str);
+    let hosts = [target, app.public_host.as_deref()];
+    if request.method().is_safe() || is_own(request.headers(), hosts) {
         return next.run(request).await;
     }
     let failed = Failed::new(ProblemCode::NotAllowed, "this request came from another site")
@@ -30,14 +33,14 @@ pub(super) async fn refuse_others(
 }
 
 /// Tells whether a request comes from a page of this service, as far as the browser says.
-fn is_own(headers: &HeaderMap, public_host: Option<&str>) -> bool {
+fn is_own(headers: &HeaderMap, hosts: [Option<&str>; 2]) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("other"));
     if let Some(site) = text("sec-fetch-site") {
         return site == "same-origin" || site == "none";
     }
     let Some(origin) = text(ORIGIN.as_str()) else { return false };
     let Some((_, from)) = origin.split_once("://") else { return false };
-    text(HOST.as_str()) == Some(from) || public_host == Some(from)
+    text(HOST.as_str()) == Some(from) || hosts.contains(&Some(from))
 }
 
 #[cfg(test)]
@@ -49,7 +52,7 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        is_own(&map, Some("niassa.lab.net"))
+        is_own(&map, [Some("server2:8443"), Some("niassa.lab.net")])
     }
 
     #[test]
@@ -70,6 +73,7 @@ mod tests {
     fn else_the_origin_must_be_this_host() {
         assert!(own(&[("origin", "http://server1:8080"), ("host", "server1:8080")]));
         assert!(own(&[("origin", "https://niassa.lab.net"), ("host", "127.0.0.1:8080")]));
+        assert!(own(&[("origin", "https://server2:8443")]));
         assert!(!own(&[("origin", "http://evil.net"), ("host", "server1:8080")]));
         assert!(!own(&[("origin", "null"), ("host", "server1:8080")]));
         assert!(!own(&[("host", "server1:8080")]));

@@ -1,5 +1,7 @@
 //! The list of runs: searched by one box, watched as it changes, a page at a time.
 
+use std::time::{Duration, Instant};
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -19,6 +21,9 @@ use crate::app::App;
 use crate::http::extract::{page as cut, page_after};
 use crate::usecases::look;
 
+/// A list that takes longer is asked for less often.
+const LIGHT: Duration = Duration::from_millis(100);
+
 #[derive(Template)]
 #[template(path = "runs.html")]
 struct RunsPage {
@@ -35,6 +40,8 @@ struct Table {
     rows: Vec<Row>,
     is_searched: bool,
     older: Option<String>,
+    /// Where to go on where not all runs were looked through.
+    further: Option<String>,
     newest: Option<String>,
 }
 
@@ -56,18 +63,21 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     let text = visitor.query.text("q").to_owned();
     let after = page_after(visitor.query.get("after").filter(|after| !after.is_empty()))?;
     let now = app.clock.now();
+    let (began, mut behind) = (Instant::now(), None);
     let (found, errors) = match search::parse(&text, now) {
         Ok(filter) => {
-            let filter = RunFilter { before: after, ..filter };
+            let mut filter = RunFilter { before: after, ..filter };
+            behind = look::bound(&app, &mut filter).await?;
             let rows = look::found(&app, &access, &filter, PAGE + 1).await?;
             (cut(rows, PAGE, |run| run.swid.get()), Vec::new())
         }
         Err(errors) => (Page { items: Vec::new(), next: None }, errors),
     };
     let after = after.map(|after| after.to_string()).unwrap_or_default();
-    let table = table(found, &text, &after);
+    let every = if began.elapsed() < LIGHT { 2 } else { 10 };
+    let table = table(found, &text, &after, behind);
     let path = format!("/runs?{}", query([("part", "list"), ("q", &text), ("after", &after)]));
-    let live = Live::new("runs", &path, &table)?;
+    let live = Live::new("runs", &path, every, &table)?;
     if visitor.query.get("part") == Some("list") {
         return live.again(visitor.query.get("seen"));
     }
@@ -76,7 +86,7 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     Ok(page(&RunsPage { frame, text, errors, live, as_of: moment(now) }))
 }
 
-fn table(found: Page<Run>, text: &str, after: &str) -> Table {
+fn table(found: Page<Run>, text: &str, after: &str, behind: Option<i64>) -> Table {
     let address = |after: &str| match query([("q", text), ("after", after)]).as_str() {
         "" => "/runs".to_owned(),
         query => format!("/runs?{query}"),
@@ -84,6 +94,9 @@ fn table(found: Page<Run>, text: &str, after: &str) -> Table {
     Table {
         rows: found.items.iter().map(row).collect(),
         is_searched: !text.trim().is_empty(),
+        further: behind
+            .filter(|_| found.next.is_none())
+            .map(|behind| address(&behind.saturating_add(1).to_string())),
         older: found.next.map(|next| address(&next)),
         newest: (!after.is_empty()).then(|| address("")),
     }

@@ -69,3 +69,12 @@ async fn no_page_is_shown_to_nobody() {
     assert_eq!(script.status, 401);
     assert!(script.headers.get("www-authenticate").is_none(), "no dialog of the browser's");
 }
+
+#[tokio::test]
+async fn a_service_without_accounts_tells_a_person_so() {
+    let service = crate::testing::empty_service().await;
+    let person = service.nobody().header("accept", "text/html").get("/runs").await;
+    assert_eq!(person.status, 503);
+    assert!(person.text().contains("this service has no account yet"), "{}", person.text());
+    service.nobody().get("/v1/runs").await.problem(ProblemCode::Unavailable);
+}

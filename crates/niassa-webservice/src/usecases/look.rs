@@ -17,6 +17,9 @@ use super::claim::check_number;
 use crate::app::App;
 use crate::error::Failed;
 
+/// Runs that a search for words looks through at once.
+const SEARCHED: u32 = 50_000;
+
 /// Rows of a part of a list: so many at most, from behind where the part before ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part {
@@ -56,6 +59,16 @@ pub(crate) async fn found(
     check_number(filter.accessions.as_ref().map_or(0, Vec::len))?;
     let runs = app.metadb.runs(access, filter, limit).await?;
     Ok(runs.into_iter().map(answer::run).collect())
+}
+
+/// Bounds a search for words, which no index helps, to the newest runs. Returns the run behind them,
+/// where there are more.
+pub(crate) async fn bound(app: &App, filter: &mut RunFilter) -> Result<Option<i64>, Failed> {
+    if filter.words.is_empty() || filter.accessions.is_some() {
+        return Ok(None);
+    }
+    filter.above = app.metadb.run_behind_newest(filter.before, SEARCHED).await?;
+    Ok(filter.above)
 }
 
 /// Returns one run.

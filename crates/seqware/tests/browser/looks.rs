@@ -81,20 +81,24 @@ async fn look(browser: &Browser, axe: Option<&str>, name: &str) {
         if let Some(axe) = axe {
             axe::check(browser, axe, &format!("{name} {scheme:?}")).await;
         }
-        photograph(browser, &format!("{name}-{scheme:?}").to_lowercase()).await;
+        photograph(browser, &format!("{name}-{scheme:?}").to_lowercase(), 1_200).await;
     }
     browser.scheme(Scheme::Light).await;
     browser.size(360, 740).await;
     let (width, room): (u32, u32) = browser
         .ask("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         .await;
-    photograph(browser, &format!("{name}-small")).await;
+    photograph(browser, &format!("{name}-small"), 360).await;
     assert!(width <= room, "{name}: {width} pixels on a screen of {room}");
     browser.size(1_200, 900).await;
 }
 
-async fn photograph(browser: &Browser, name: &str) {
+/// Keeps a picture of the whole page, as far down as somebody may look.
+async fn photograph(browser: &Browser, name: &str, width: u32) {
     let Ok(folder) = std::env::var("NIASSA_SCREENSHOTS") else { return };
+    let height: u32 = browser.ask("return document.documentElement.scrollHeight").await;
+    browser.size(width, height.clamp(740, 2_400)).await;
     let picture = browser.screenshot_as_png().await.unwrap();
     std::fs::write(PathBuf::from(folder).join(format!("{name}.png")), picture).unwrap();
+    browser.size(width, if width == 360 { 740 } else { 900 }).await;
 }

@@ -186,7 +186,7 @@ impl World {
                 }
                 AttemptOrder::Cancel(id) => {
                     let attempt = self.attempt(*step, *number).unwrap();
-                    attempt.handed.cancelled.push(id.clone());
+                    attempt.handed.cancelled.push((id.clone(), now));
                     self.end_job(id, JobEnd::Cancelled);
                 }
                 AttemptOrder::Release(_) => {}
@@ -351,8 +351,9 @@ impl World {
             .filter(|job| (job.step, job.attempt) == of && job.state.is_live())
             .map(|job| job.id.clone())
             .collect();
+        let now = self.time();
         for id in ids {
-            self.attempts[of.0][of.1].handed.cancelled.push(id.clone());
+            self.attempts[of.0][of.1].handed.cancelled.push((id.clone(), now));
             self.end_job(&id, JobEnd::Cancelled);
         }
     }

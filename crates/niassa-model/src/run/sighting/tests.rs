@@ -127,7 +127,7 @@ fn a_waiting_job_that_a_person_cancelled_is_not_started_again_and_ours_is() {
     let mut sighting =
         Sighting { jobs: vec![&cancelled], handed: handed(0, 1), ..Sighting::default() };
     assert_eq!(reason_of(&orders(&sighting)), Some((StepStatus::Failed, StepReason::CancelledBy)));
-    sighting.handed.cancelled = vec![JobId("5".into())];
+    sighting.handed.cancelled = vec![(JobId("5".into()), ago(MINUTE))];
     assert_eq!(meaning(&sighting, &look()).queue, QueueEvidence::Absent);
     let on_a_node = SeenJob { node: Some("n1".into()), ..cancelled.clone() };
     let sighting = Sighting { jobs: vec![&on_a_node], handed: handed(0, 1), ..Sighting::default() };
@@ -179,7 +179,7 @@ fn a_job_that_was_put_back_by_force_is_taken_away_and_counts_as_preempted() {
     assert_eq!(orders(&back), [AttemptOrder::Cancel(JobId("5".into()))]);
     let cancelled = job("5", JobState::Ended(JobEnd::Cancelled));
     let mut gone = Sighting { jobs: vec![&cancelled], ..over_since(claimed("5"), MINUTE) };
-    gone.handed.cancelled = vec![JobId("5".into())];
+    gone.handed.cancelled = vec![(JobId("5".into()), ago(MINUTE))];
     assert_eq!(orders(&gone), [AttemptOrder::Fence(StepReason::Preempted)]);
     gone.terminated = Some(15);
     assert_eq!(reason_of(&orders(&gone)), Some((StepStatus::Failed, StepReason::Preempted)));
@@ -223,7 +223,11 @@ fn a_job_that_lingers_after_the_end_is_cancelled() {
     let ended = |micros| Sighting { exit: Some(at(micros)), jobs: vec![&running], ..claimed("5") };
     assert_eq!(orders(&ended(MINUTE / 2)), []);
     assert_eq!(orders(&ended(2 * MINUTE)), [AttemptOrder::Cancel(JobId("5".into()))]);
-    let closed = Sighting { claim: Some(Claimant::Closed(CANCELLED)), ..ended(0) };
+    let mut closed = Sighting { claim: Some(Claimant::Closed(CANCELLED)), ..ended(0) };
+    assert_eq!(orders(&closed), [AttemptOrder::Cancel(JobId("5".into()))]);
+    closed.handed.cancelled = vec![(JobId("5".into()), ago(MINUTE / 6))];
+    assert_eq!(orders(&closed), [], "a scheduler takes its time");
+    closed.handed.cancelled = vec![(JobId("5".into()), ago(MINUTE))];
     assert_eq!(orders(&closed), [AttemptOrder::Cancel(JobId("5".into()))]);
 }
 

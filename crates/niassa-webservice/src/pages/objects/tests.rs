@@ -42,7 +42,7 @@ async fn hosts_tell_who_launched_there() {
     service.launch(&[("greet", None, &[])]).await;
     service.run_of_bob(workflow).await;
     let page = service.browse("bob").await.get("/hosts").await.page();
-    for text in ["server2", "bob@lab.net", "since", "never"] {
+    for text in ["server2", "bob@lab.net", "since"] {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(!service.browse("eve").await.get("/hosts").await.page().contains("bob@lab.net"));
@@ -63,4 +63,19 @@ async fn two_runs_are_compared() {
     let eve = service.browse("eve").await;
     assert_eq!(eve.get(&format!("/compare?a={one}&b={two}")).await.status, 404);
     assert_eq!(bob.get("/compare?a=x&b=y").await.status, 400);
+}
+
+#[tokio::test]
+async fn a_study_is_shared_by_its_owner() {
+    let service = service().await;
+    let study = service.study_of("bob").await;
+    let (bob, eve) = (service.browse("bob").await, service.browse("eve").await);
+    let (page, share) = (format!("/objects/{study}"), format!("/objects/{study}/share"));
+    assert_eq!(eve.post(&share, &[("email", "eve@lab.net")]).await.status, 404);
+    assert_eq!(bob.post(&share, &[("email", "nobody@lab.net")]).await.status, 404);
+    assert_eq!(bob.post(&share, &[("email", "nobody")]).await.status, 422);
+    let to = bob.post(&share, &[("email", "eve@lab.net")]).await.location().to_owned();
+    assert!(bob.get(&to).await.page().contains("<bdi>eve@lab.net</bdi> may read it"));
+    assert!(eve.get(&page).await.page().contains("Phages"));
+    assert_eq!(eve.post(&share, &[("email", "ann@lab.net")]).await.status, 403);
 }

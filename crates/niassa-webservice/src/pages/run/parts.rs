@@ -186,7 +186,7 @@ pub(in crate::pages) async fn logs(
     let next = logs.next.map(|next| format!("/runs/{swid}/logs?{}", query([("after", &*next)])));
     let streams = Streams { logs: logs.items.iter().map(log).collect(), next };
     let url = format!("/runs/{swid}/logs?{}", query([("part", "logs"), ("after", after)]));
-    let live = Live::new("logs", &url, &streams)?;
+    let live = Live::new("logs", &url, 2, &streams)?;
     if visitor.query.get("part") == Some("logs") {
         return live.again(visitor.query.get("seen"));
     }
