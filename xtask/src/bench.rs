@@ -3,6 +3,7 @@
 //! Release build, every state change durable. Cases alternate with their reference, and what is
 //! told is the median of the pairs: wall seconds and processor seconds of everything involved.
 
+mod agent;
 mod clusters;
 mod engine;
 mod http;
@@ -32,7 +33,7 @@ const PAIRS: usize = 7;
 /// One case: its name, and what measures it.
 type Case = (&'static str, fn(&Bench) -> Result<Vec<Row>>);
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 8] = [
     ("startup", startup::measure),
     ("engine", engine::measure),
     ("loop", whole_loop::measure),
@@ -40,6 +41,7 @@ const CASES: [Case; 7] = [
     ("memory", memory::measure),
     ("planning", planning::measure),
     ("clusters", clusters::measure),
+    ("agent", agent::measure),
 ];
 
 /// What every case needs.
