@@ -4,10 +4,13 @@
 //! configuration are made at the first call. The client neither prints nor reads the environment.
 
 mod accounts;
+mod audit;
 mod claims;
 mod error;
 mod events;
+mod grants;
 mod hosts;
+mod limits;
 mod metadata;
 mod query;
 mod runs;

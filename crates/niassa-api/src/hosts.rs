@@ -8,8 +8,9 @@ use utoipa::ToSchema;
 /// A label with a launcher that serves it, or with runs that no launcher ever asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Host {
-    /// The account that schedules.
-    pub user: String,
+    /// The account that schedules; absent where nothing but a hold is known of the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The account that the launcher signs in with; absent where none was ever seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -35,4 +36,14 @@ pub struct Host {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     pub oldest_waiting: Option<Timestamp>,
+    /// Why the label gives out no launches, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_because: Option<String>,
+}
+
+/// Holds a label: it gives out no new launches until it is released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldHost {
+    /// Why, for whoever waits.
+    pub reason: String,
 }

@@ -4,6 +4,7 @@
 //! types are the wire's own: the domain's rules are in `niassa-model`, whose newtypes they carry.
 
 pub mod accounts;
+pub mod audit;
 pub mod bundles;
 pub mod claims;
 #[cfg(feature = "client")]
@@ -12,7 +13,9 @@ pub mod error;
 pub mod events;
 pub mod facts;
 pub mod files;
+pub mod grants;
 pub mod hosts;
+pub mod limits;
 pub mod metadata;
 pub mod page;
 pub mod paths;

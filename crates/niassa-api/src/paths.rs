@@ -29,6 +29,8 @@ pub const RUN_REPORT: &str = "/v1/runs/{swid}/report";
 pub const RUN_RESCHEDULE: &str = "/v1/runs/{swid}/reschedule";
 /// Asks for runs to be cancelled.
 pub const RUNS_CANCEL: &str = "/v1/runs/cancel";
+/// Says how urgent runs are.
+pub const RUNS_PRIORITY: &str = "/v1/runs/priority";
 /// Ends runs whose place is gone for good.
 pub const RUNS_DEAD: &str = "/v1/runs/it-is-dead";
 /// Asks for runs to be tried again.
@@ -49,6 +51,19 @@ pub const ACTIONS: &str = "/v1/actions";
 
 /// Host labels, their launchers, and what waits for them.
 pub const HOSTS: &str = "/v1/hosts";
+
+/// Whether a label gives out launches: PUT holds it, DELETE releases it.
+pub const HOST_HOLD: &str = "/v1/hosts/{host}/hold";
+/// How many runs may run at a time: PUT sets or removes a limit.
+pub const LIMITS: &str = "/v1/limits";
+/// The audit log, oldest entry first.
+pub const AUDIT: &str = "/v1/audit";
+/// Whether the audit log is whole.
+pub const AUDIT_CHECK: &str = "/v1/audit/check";
+/// Who may launch the runs of others: POST allows it.
+pub const LAUNCH_GRANTS: &str = "/v1/grants/launch";
+/// One such grant: DELETE revokes it.
+pub const LAUNCH_GRANT: &str = "/v1/grants/launch/{id}";
 
 /// Installed workflows.
 pub const WORKFLOWS: &str = "/v1/workflows";

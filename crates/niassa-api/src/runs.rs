@@ -46,6 +46,9 @@ pub struct ScheduleRun {
     /// `key=value`, over everything else.
     #[serde(default)]
     pub overrides: Vec<String>,
+    /// Of several of the account's runs that wait for a label the highest is launched first.
+    #[serde(default)]
+    pub priority: i32,
     /// Creates the run already claimed by this holder, so that no other launcher can take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim_for: Option<String>,
@@ -148,6 +151,9 @@ pub struct Run {
     /// Its status.
     #[schema(value_type = String)]
     pub status: RunStatus,
+    /// Of several that wait the highest is launched first.
+    #[serde(default)]
+    pub priority: i32,
     /// What people should know about it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -234,6 +240,16 @@ pub struct EndDeadRuns {
     /// The runs.
     #[schema(value_type = Vec<i64>)]
     pub accessions: Vec<Accession>,
+}
+
+/// Says how urgent runs are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PrioritizeRuns {
+    /// The runs.
+    #[schema(value_type = Vec<i64>)]
+    pub accessions: Vec<Accession>,
+    /// Of several that wait the highest is launched first; -1,000 to 1,000, usually 0.
+    pub priority: i32,
 }
 
 /// Names runs to try again. The client draws the id before it asks, so that a repeated request is
@@ -415,7 +431,7 @@ pub struct RunLogEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub to: Option<RunStatus>,
-    /// The account on whose behalf.
+    /// The account that acted: the run's own, an administrator's, or one that may launch the run.
     pub account: String,
     /// Why, and the evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,7 @@
 //! On whose behalf a statement runs.
 
+use std::net::IpAddr;
+
 use niassa_model::account::{AccountId, Caller};
 use niassa_model::host::HostLabel;
 
@@ -14,6 +16,8 @@ pub struct Access {
     pub sees: Sees,
     /// Where a token narrows the caller to runs of some labels: these.
     pub hosts: Option<Vec<HostLabel>>,
+    /// The address that the request came from, for the audit log.
+    pub origin: Option<IpAddr>,
 }
 
 /// How far a caller sees.
@@ -33,7 +37,14 @@ impl Access {
             email: caller.email.to_string(),
             sees: if caller.is_administrator() { Sees::Everything } else { Sees::Own },
             hosts: caller.sees_only_hosts(),
+            origin: None,
         }
+    }
+
+    /// Returns the same access, for a request that came from an address.
+    #[must_use]
+    pub fn coming_from(self, origin: IpAddr) -> Self {
+        Self { origin: Some(origin), ..self }
     }
 
     /// Returns 1 for whoever sees everything, else 0: the first parameter of `visible!`.

@@ -4,6 +4,7 @@ use niassa_model::account::{AccountId, Email, Role};
 use niassa_model::time::Timestamp;
 use sqlx::any::AnyRow;
 
+use crate::audit::{self, Deed};
 use crate::creating::Begun;
 use crate::error::{During, Result, decode};
 use crate::idempotency::{Once, OnceKey};
@@ -190,6 +191,13 @@ impl MetaDb {
             .during(OPERATION)?;
         let Some(row) = row else { return Ok(Once::Done(AccountMade::Exists)) };
         let account = account(&row, OPERATION)?;
+        let deed = Deed {
+            action: "account_create",
+            subject: format!("account {}", account.email),
+            detail: Some(account.role.as_str().to_owned()),
+        };
+        let (tx, now) = (&mut creating.tx, creating.now);
+        audit::tell(tx, self.dialect(), now, access, deed, OPERATION).await?;
         creating.finish(&account.email).await?;
         Ok(Once::Done(AccountMade::Made(account)))
     }
@@ -232,6 +240,12 @@ impl MetaDb {
             sessions::end_all(&mut tx, before.id, OPERATION).await?;
         }
         let after = one_in(&mut tx, access, email, OPERATION).await?;
+        let deed = Deed {
+            action: "account_change",
+            subject: format!("account {email}"),
+            detail: Some(describe(change)),
+        };
+        audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
         commit(tx, OPERATION).await?;
         Ok(after.map_or(AccountChanged::Missing, AccountChanged::Changed))
     }
@@ -257,10 +271,24 @@ impl MetaDb {
         let account = row.map(|row| column(&row, "id", OPERATION).map(AccountId)).transpose()?;
         if let Some(account) = account {
             sessions::end_all(&mut tx, account, OPERATION).await?;
+            let now = now_in(&mut tx, OPERATION).await?;
+            let subject = format!("account {email}");
+            let deed = Deed { action: "password_set", subject, detail: None };
+            audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
         }
         commit(tx, OPERATION).await?;
         Ok(account)
     }
+}
+
+/// Writes what a change says.
+fn describe(change: AccountChange) -> String {
+    let state = change.state.map(|state| match state {
+        AccountState::Enabled => "enabled",
+        AccountState::Disabled => "disabled",
+    });
+    let said = [state, change.role.map(Role::as_str)];
+    said.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 async fn one_in(

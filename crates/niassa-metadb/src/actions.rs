@@ -18,8 +18,7 @@ use crate::claims::{Held, is_held};
 use crate::desires::answer_all;
 use crate::error::Result;
 use crate::pool::{commit, now_in, retrying};
-use crate::run_state::{self, RunState, StoredPlace, assess};
-use crate::runs::Whose;
+use crate::run_state::{self, Loading, RunState, StoredPlace, assess};
 use crate::{Access, MetaDb};
 
 /// One thing done to one run under a claim.
@@ -168,10 +167,16 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = actions.iter().map(|action| action.held.swid);
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Own, named, OPERATION)
-                .await?;
-        runs.retain(|run| run_state::is_of(run, access, hosts));
+        let mut runs = run_state::load(
+            &mut transaction,
+            dialect,
+            access,
+            Loading::Launchable,
+            named,
+            OPERATION,
+        )
+        .await?;
+        runs.retain(|run| run_state::is_of(run, hosts));
         let mut recorded = record(access, holder, &mut runs, actions, now);
         let swids = steps::write(&mut transaction, now, &runs, &recorded.steps, OPERATION).await?;
         attempts::write(&mut transaction, now, &mut runs, &recorded, OPERATION).await?;

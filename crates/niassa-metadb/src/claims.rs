@@ -7,6 +7,7 @@
 pub(crate) mod candidates;
 pub(crate) mod details;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use niassa_model::accession::Accession;
@@ -17,11 +18,12 @@ use niassa_model::place::{EngineKind, Place};
 use niassa_model::run::{RunEvent, RunStatus, RunTag};
 use niassa_model::time::Timestamp;
 
+use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::launchers::{self, Launcher};
-use crate::pool::{commit, now_in, retrying};
-use crate::run_state::{self, RunState};
-use crate::runs::Whose;
+use crate::limits::Limits;
+use crate::pool::{Writing, commit, now_in, retrying};
+use crate::run_state::{self, Loading, RunState};
 use crate::{Access, MetaDb};
 
 /// Asks for runs to work on.
@@ -137,7 +139,8 @@ pub enum ClaimState {
 const CLAIMS_TO_NOTE: i64 = 5;
 
 impl MetaDb {
-    /// Claims runs of the account, for the hosts its token allows.
+    /// Claims runs of the account, and of those that allow it to launch theirs, for the hosts its
+    /// token allows.
     pub async fn claim_runs(
         &self,
         access: &Access,
@@ -157,7 +160,8 @@ impl MetaDb {
         let dialect = self.dialect();
         // What only has to be known, and what rarely has to be done, does not hold up other writers.
         let now = self.now().await?.as_micros();
-        let search = candidates::Search { access, hosts, request, now };
+        let owners = candidates::owners(self, access, request, OPERATION).await?;
+        let search = candidates::Search { access, hosts, request, now, owners: &owners };
         self.cancel_abandoned(&search, OPERATION).await?;
         self.note_other_engines(&search, OPERATION).await?;
         let waiting = search.waiting(self, OPERATION).await?;
@@ -165,10 +169,7 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let search = candidates::Search { now, ..search };
-        let found = search.claimable(&mut transaction, dialect, OPERATION).await?;
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Own, found, OPERATION)
-                .await?;
+        let mut runs = choose(&search, &mut transaction, dialect, OPERATION).await?;
         for run in &mut runs {
             take(run, request, now, &access.email);
         }
@@ -226,9 +227,15 @@ impl MetaDb {
         let (dialect, access) = (self.dialect(), search.access);
         let mut transaction = self.begin(operation).await?;
         let now = now_in(&mut transaction, operation).await?;
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Own, found, operation)
-                .await?;
+        let mut runs = run_state::load(
+            &mut transaction,
+            dialect,
+            access,
+            Loading::Launchable,
+            found,
+            operation,
+        )
+        .await?;
         for run in &mut runs {
             change(run, now);
         }
@@ -276,12 +283,17 @@ impl MetaDb {
         let mut transaction = self.begin(operation).await?;
         let now = now_in(&mut transaction, operation).await?;
         let named = held.iter().map(|held| held.swid);
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Own, named, operation)
-                .await?;
+        let mut runs = run_state::load(
+            &mut transaction,
+            dialect,
+            access,
+            Loading::Launchable,
+            named,
+            operation,
+        )
+        .await?;
         runs.retain(|run| {
-            run_state::is_of(run, access, hosts)
-                && held.iter().any(|held| is_held(run, holder, *held))
+            run_state::is_of(run, hosts) && held.iter().any(|held| is_held(run, holder, *held))
         });
         for run in &mut runs {
             change(run, now);
@@ -293,6 +305,49 @@ impl MetaDb {
             false => ClaimState::Stale,
         };
         Ok(held.iter().map(state).collect())
+    }
+}
+
+/// Chooses the runs that the caller gets, locked, as far as limits have room. Where one becomes full
+/// on the way, others are looked for behind what it held back.
+async fn choose(
+    search: &candidates::Search<'_>,
+    transaction: &mut Writing,
+    dialect: Dialect,
+    operation: &'static str,
+) -> Result<Vec<RunState>> {
+    let mut limits = match search.request.want {
+        Want::Launch => Limits::load(transaction, dialect, search.now, operation).await?,
+        Want::Act => Limits::default(),
+    };
+    let most = usize::try_from(search.request.limit).unwrap_or(usize::MAX);
+    let (mut chosen, mut seen) = (Vec::new(), BTreeSet::new());
+    loop {
+        let room = most.saturating_add(seen.len());
+        let found = search.claimable(transaction, dialect, &limits, room, operation).await?;
+        let found: Vec<_> = found.into_iter().filter(|swid| !seen.contains(swid)).collect();
+        let (access, loading) = (search.access, Loading::Launchable);
+        let named = found.iter().copied();
+        let loaded =
+            run_state::load(transaction, dialect, access, loading, named, operation).await?;
+        let mut loaded: BTreeMap<_, _> = loaded.into_iter().map(|run| (run.swid, run)).collect();
+        let mut has_held_back = false;
+        for swid in found {
+            let Some(run) = loaded.remove(&swid) else { continue };
+            if chosen.len() == most {
+                break;
+            }
+            seen.insert(swid);
+            if limits.admit(&run, search.now) {
+                chosen.push(run);
+            } else {
+                has_held_back = true;
+            }
+        }
+        if !has_held_back || chosen.len() == most {
+            chosen.sort_unstable_by_key(|run| run.swid);
+            return Ok(chosen);
+        }
     }
 }
 

@@ -1,16 +1,18 @@
 //! What people want of runs: that they stop, or are tried again. Stored apart from what happened.
 
 pub(crate) mod dead;
+mod priority;
 
 use niassa_model::accession::Accession;
 use niassa_model::run::{RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
 
+use crate::audit::{self, Deed};
 use crate::claims::{confirm_cancel, is_abandoned_cancel};
+use crate::dialect::Dialect;
 use crate::error::{During, Result};
 use crate::pool::{Writing, commit, now_in, retrying};
-use crate::run_state::{self, Rights, RunState, assess};
-use crate::runs::Whose;
+use crate::run_state::{self, Loading, Rights, RunState, assess};
 use crate::{Access, MetaDb, bulk};
 
 /// What became of a wish about one run.
@@ -74,7 +76,7 @@ impl MetaDb {
             &mut transaction,
             dialect,
             access,
-            Whose::Visible,
+            Loading::Visible,
             named.clone(),
             OPERATION,
         )
@@ -90,6 +92,8 @@ impl MetaDb {
         }
         assess(&mut transaction, &mut runs, &access.email, OPERATION).await?;
         run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        let done = runs.iter().map(|run| run.swid).collect();
+        tell(&mut transaction, dialect, now, access, ("run_cancel", done), OPERATION).await?;
         commit(transaction, OPERATION).await?;
         Ok(refused.answers(&named, &runs))
     }
@@ -116,7 +120,7 @@ impl MetaDb {
         let now = now_in(&mut transaction, OPERATION).await?;
         let swids = named.to_vec();
         let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Visible, swids, OPERATION)
+            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
                 .await?;
         let known = known_retries(&mut transaction, id, named, OPERATION).await?;
         let mut refused = Refused::default();
@@ -131,14 +135,31 @@ impl MetaDb {
             .bind(id)
             .bind(now)
             .bind(&access.email)
-            .bind(bulk::numbers(new))
+            .bind(bulk::numbers(new.iter().copied()))
             .execute(&mut *transaction)
             .await
             .during(OPERATION)?;
         run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        tell(&mut transaction, dialect, now, access, ("run_retry", new), OPERATION).await?;
         commit(transaction, OPERATION).await?;
         Ok(refused.answers(named, &runs))
     }
+}
+
+/// Tells the audit log of a wish about runs, where it was taken for any.
+async fn tell(
+    transaction: &mut Writing,
+    dialect: Dialect,
+    now: i64,
+    access: &Access,
+    (action, runs): (&'static str, Vec<Accession>),
+    operation: &'static str,
+) -> Result<()> {
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let deed = Deed { action, subject: audit::runs(runs.into_iter()), detail: None };
+    audit::tell(transaction, dialect, now, access, deed, operation).await
 }
 
 /// Marks every open retry request of runs as answered.

@@ -73,6 +73,14 @@ impl Dialect {
         }
     }
 
+    /// Keeps two writers from the end of the audit log at once.
+    pub(crate) fn audit_lock(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("select cast(pg_advisory_xact_lock(1853448564) as text)"),
+        }
+    }
+
     /// Looks whether the database is whole; the first column of each row says what is not, or `ok`.
     /// A server looks after itself.
     pub(crate) fn check(self) -> &'static str {

@@ -33,7 +33,7 @@ pub struct LogEntry {
     pub from: Option<RunStatus>,
     /// The status after; the same where the event changed nothing.
     pub to: Option<RunStatus>,
-    /// The account on whose behalf.
+    /// The account that acted.
     pub account: String,
     /// Why, and the evidence.
     pub detail: Option<String>,
@@ -60,17 +60,13 @@ sql! {
     LOG_OF_RUN = concat!("select e.sequence, e.run, e.at, e.event, e.from_status, e.to_status, \
             e.account, e.detail \
         from run_event e join run r on r.swid = e.run join object o on o.swid = e.run \
-        where ", visible!(), " and (cast($3 as text) is null \
-            or r.host in (select value ->> 0 from json_each($3))) \
-            and e.run = $4 and e.sequence > $5 \
+        where ", readable_run!(), " and e.run = $4 and e.sequence > $5 \
         order by e.sequence limit $6");
     /// The log of all runs that the caller may see. `$3`: labels; `$4`: after; `$5`: rows.
     LOG = concat!("select e.sequence, e.run, e.at, e.event, e.from_status, e.to_status, \
             e.account, e.detail \
         from run_event e join run r on r.swid = e.run join object o on o.swid = e.run \
-        where ", visible!(), " and (cast($3 as text) is null \
-            or r.host in (select value ->> 0 from json_each($3))) \
-            and e.sequence > $4 \
+        where ", readable_run!(), " and e.sequence > $4 \
         order by e.sequence limit $5");
     /// The number of the newest entry.
     NEWEST = "select coalesce(max(sequence), 0) from run_event";

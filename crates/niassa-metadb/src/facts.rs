@@ -20,8 +20,7 @@ use niassa_model::time::Timestamp;
 
 use crate::error::Result;
 use crate::pool::{commit, now_in, retrying};
-use crate::run_state::{self, RunState, assess};
-use crate::runs::Whose;
+use crate::run_state::{self, Loading, RunState, assess};
 use crate::{Access, MetaDb};
 use known::{Known, KnownAttempt};
 use notes::Wanted;
@@ -154,10 +153,16 @@ impl MetaDb {
         let mut transaction = self.begin(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = facts.iter().map(|fact| fact.run).chain(notes.iter().map(|note| note.run));
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Own, named, OPERATION)
-                .await?;
-        runs.retain(|run| run_state::is_of(run, access, hosts));
+        let mut runs = run_state::load(
+            &mut transaction,
+            dialect,
+            access,
+            Loading::Launchable,
+            named,
+            OPERATION,
+        )
+        .await?;
+        runs.retain(|run| run_state::is_of(run, hosts));
         let mut known = known::load(&mut transaction, facts, OPERATION).await?;
         let (wanted, refused_notes) = Wanted::choose(&runs, notes);
         let mut taken = take(access, &mut runs, &mut known, facts);

@@ -25,8 +25,8 @@ pub struct Launcher {
 /// A label with a launcher that serves it, or with runs that no launcher ever asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
-    /// The account whose runs are meant.
-    pub user: String,
+    /// The account whose runs are meant; absent where nothing but a hold is known of the label.
+    pub user: Option<String>,
     /// The account the launcher signs in with; absent where none was ever seen.
     pub account: Option<String>,
     /// The label.
@@ -41,6 +41,8 @@ pub struct Host {
     pub waiting: u64,
     /// When the oldest of them was accepted.
     pub oldest_waiting: Option<Timestamp>,
+    /// Why the label gives out no launches, where it does not.
+    pub held_because: Option<String>,
 }
 
 /// A launcher that asks within this time of its last row is not written again, in microseconds.
@@ -62,13 +64,14 @@ sql! {
     REMEMBER = "insert into launcher (account, host, os_user, machine, seen_at, \
             oldest_waiting_micros) \
         select cast($1 as bigint), $2, j.value ->> 0, j.value ->> 1, cast($4 as bigint), \
-            coalesce(cast($4 as bigint) - (select min(w.created_at) from \
-                (select o.created_at from (select r.created_at from run r \
-                    where r.owner = $1 and r.host = $2 and r.status = 'submitted' \
-                    order by r.swid limit 1) o union all \
-                select o.created_at from (select r.created_at from run r \
-                    where r.owner = $1 and r.host = $2 and r.status = 'submitted_retry' \
-                    order by r.swid limit 1) o) w), 0) \
+            coalesce(cast($4 as bigint) - (select min(o.created_at) from ( \
+                select (select r.created_at from run r where r.owner = w.owner \
+                    and r.host = $2 and r.status = w.status order by r.swid limit 1) as created_at \
+                from (select cast($1 as bigint) as owner, 'submitted' as status union all \
+                    select cast($1 as bigint), 'submitted_retry' union all \
+                    select g.owner, 'submitted' from launch_grant g \
+                    where g.grantee = $1 and g.host = $2 and g.revoked_at is null \
+                        and (g.expires_at is null or g.expires_at > $4)) w) o), 0) \
         from json_each($3) j where (select count(*) from launcher l where l.account = $1) < $6 \
             or exists (select 1 from launcher l where l.account = $1 and l.host = $2 \
                 and l.os_user = j.value ->> 0 and l.machine = j.value ->> 1) \
@@ -81,25 +84,43 @@ sql! {
     /// Launchers that the caller may see, with the runs that wait for them, and labels for which
     /// runs wait without any. `$1`, `$2`: as in `visible!`; `$3`: labels; `$4`: rows; `$5`: rows
     /// before.
-    HOSTS = "with w as (select r.owner, r.host, count(*) as waiting, \
+    HOSTS = concat!("with w as (select r.owner, r.host, count(*) as waiting, \
                 min(r.created_at) as oldest from run r \
             where r.status in ('submitted', 'submitted_retry') \
-                and (cast($1 as bigint) = 1 or r.owner = $2) \
+                and (cast($1 as bigint) = 1 or r.owner = $2 or ",
+            granted!("r.owner", "$2", "r.host"), ") \
                 and (cast($3 as text) is null \
                     or r.host in (select value ->> 0 from json_each($3))) \
-            group by r.owner, r.host) \
-        select a.email as user_email, a.email as account_email, l.host as host, l.os_user, \
-            l.machine, l.seen_at, l.oldest_waiting_micros, coalesce(w.waiting, 0) as waiting, \
-            w.oldest \
-        from launcher l join account a on a.id = l.account \
-            left join w on w.owner = l.account and w.host = l.host \
-        where (cast($1 as bigint) = 1 or l.account = $2) and (cast($3 as text) is null \
-            or l.host in (select value ->> 0 from json_each($3))) \
-        union all select a.email, null, w.host, null, null, null, null, w.waiting, w.oldest \
-        from w join account a on a.id = w.owner \
+            group by r.owner, r.host), \
+        serving as (select l.account as owner, l.account, l.host, l.os_user, l.machine, \
+                l.seen_at, l.oldest_waiting_micros from launcher l union all \
+            select distinct g.owner, l.account, l.host, l.os_user, l.machine, l.seen_at, \
+                l.oldest_waiting_micros \
+            from launcher l join launch_grant g on g.grantee = l.account and g.host = l.host \
+                and g.revoked_at is null \
+                and (g.expires_at is null or g.expires_at > (select now from clock))) \
+        select u.email as user_email, a.email as account_email, s.host as host, s.os_user, \
+            s.machine, s.seen_at, s.oldest_waiting_micros, coalesce(w.waiting, 0) as waiting, \
+            w.oldest, h.reason \
+        from serving s join account u on u.id = s.owner join account a on a.id = s.account \
+            left join w on w.owner = s.owner and w.host = s.host \
+            left join host_hold h on h.host = s.host and h.released_at is null \
+        where (cast($1 as bigint) = 1 or s.owner = $2 or s.account = $2) \
+            and (cast($3 as text) is null \
+                or s.host in (select value ->> 0 from json_each($3))) \
+        union all select u.email, null, w.host, null, null, null, null, w.waiting, w.oldest, \
+            h.reason \
+        from w join account u on u.id = w.owner \
+            left join host_hold h on h.host = w.host and h.released_at is null \
         where not exists \
-            (select 1 from launcher l where l.account = w.owner and l.host = w.host) \
-        order by 3, 1, 2, 4, 5 limit $4 offset $5";
+            (select 1 from serving s where s.owner = w.owner and s.host = w.host) \
+        union all select null, null, h.host, null, null, null, null, 0, null, h.reason \
+        from host_hold h where h.released_at is null and cast($1 as bigint) = 1 \
+            and (cast($3 as text) is null \
+                or h.host in (select value ->> 0 from json_each($3))) \
+            and not exists (select 1 from serving s where s.host = h.host) \
+            and not exists (select 1 from w where w.host = h.host) \
+        order by 3, 1, 2, 4, 5 limit $4 offset $5");
 }
 
 /// Launchers to be remembered with a claim.
@@ -203,7 +224,7 @@ fn host(row: &AnyRow, operation: &'static str) -> Result<Host> {
         _ => None,
     };
     Ok(Host {
-        user: column(row, "user_email", operation)?,
+        user: text("user_email")?,
         account: text("account_email")?,
         host: decode(label.parse(), operation, &label, "a host label")?,
         launcher,
@@ -211,6 +232,7 @@ fn host(row: &AnyRow, operation: &'static str) -> Result<Host> {
         oldest_waiting_micros: column(row, "oldest_waiting_micros", operation)?,
         waiting: u64::try_from(column::<i64>(row, "waiting", operation)?).unwrap_or(0),
         oldest_waiting: time("oldest")?,
+        held_because: text("reason")?,
     })
 }
 

@@ -18,7 +18,6 @@ use crate::dialect::Dialect;
 use crate::error::{During, Result};
 use crate::events::{self, NewEntry};
 use crate::pool::Writing;
-use crate::runs::Whose;
 use crate::{Access, bulk};
 
 pub(crate) use assess::assess;
@@ -30,8 +29,12 @@ pub(crate) struct RunState {
     pub(crate) tag: RunTag,
     pub(crate) owner: AccountId,
     pub(crate) host: String,
+    pub(crate) workflow: Accession,
+    pub(crate) priority: i32,
     /// Whether the caller may change it, beside seeing it.
     pub(crate) rights: Rights,
+    /// Whether the caller may launch it: it is the caller's own, or its owner allowed it.
+    pub(crate) launching: Launching,
     pub(crate) status: RunStatus,
     pub(crate) cancel_requested: Option<(Timestamp, String)>,
     /// Retry requests that no launcher has answered.
@@ -56,6 +59,24 @@ pub(crate) enum Rights {
     Change,
     /// It is shared with the caller for reading.
     Read,
+}
+
+/// Whether the caller may launch a run, as far as its account is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Launching {
+    /// It may.
+    Allowed,
+    /// It may not.
+    Refused,
+}
+
+/// Which runs are loaded, of those that are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loading {
+    /// Those that the caller may see.
+    Visible,
+    /// Those that the caller may launch: its own, and those of others that allowed it.
+    Launchable,
 }
 
 /// Where a run was placed, as it is stored.
@@ -148,22 +169,42 @@ impl RunState {
         if self.note.as_deref() == Some(note) {
             return;
         }
+        self.told(note, account);
+        self.note = Some(note.to_owned());
+    }
+
+    /// Tells people something in the log alone.
+    pub(crate) fn told(&mut self, what: &str, account: &str) {
         self.entries.push(NewEntry {
             run: self.swid,
             event: events::NOTE,
             from: None,
             to: None,
             account: account.to_owned(),
-            detail: Some(note.to_owned()),
+            detail: Some(what.to_owned()),
         });
-        self.note = Some(note.to_owned());
     }
 }
 
+/// The condition under which a run `r` with its object `o` is loaded. `$4`: 1 for those only that the
+/// caller may launch.
+macro_rules! loaded {
+    () => {
+        concat!(
+            readable!(),
+            " and (cast($4 as bigint) = 0 or r.owner = $2 or ",
+            granted!("r.owner", "$2", "r.host"),
+            ")"
+        )
+    };
+}
+
 sql! {
-    /// Runs that the caller may see. `$3`: their accessions.
-    LOAD = concat!("select r.swid, r.tag, r.owner, r.host, \
+    /// Runs that the caller may see, or may launch. `$3`: their accessions; `$4`: see `loaded!`.
+    LOAD = concat!("select r.swid, r.tag, r.owner, r.host, r.workflow, r.priority, \
             case when cast($1 as bigint) = 1 or r.owner = $2 then 1 else 0 end as mine, \
+            case when r.owner = $2 or ", granted!("r.owner", "$2", "r.host"), " \
+                then 1 else 0 end as launching, \
             r.status, r.cancel_requested_at, r.cancel_requested_by, \
             (select count(*) from retry_request q \
                 where q.run = r.swid and q.answered_at is null) as unanswered, \
@@ -173,7 +214,7 @@ sql! {
             r.steps_failed, r.steps_skipped, r.steps_cancelled, r.steps_lost, r.needs_action, \
             r.seen_at \
         from run r join object o on o.swid = r.swid \
-        where ", visible!(), " and (cast($4 as bigint) = 0 or r.owner = $2) and r.swid in \
+        where ", loaded!(), " and r.swid in \
             (select cast(value ->> 0 as bigint) from json_each($3)) \
         order by r.swid");
     /// Writes runs back, where the status is what it was when they were loaded. `$1`: time;
@@ -198,7 +239,8 @@ sql! {
             steps_cancelled = cast(j.value ->> 23 as bigint), \
             steps_lost = cast(j.value ->> 24 as bigint), \
             needs_action = cast(j.value ->> 25 as bigint), \
-            seen_at = cast(j.value ->> 26 as bigint) \
+            seen_at = cast(j.value ->> 26 as bigint), \
+            priority = cast(j.value ->> 27 as bigint) \
         from json_each($2) j \
         where run.swid = cast(j.value ->> 0 as bigint) and run.status = j.value ->> 1";
 }
@@ -207,33 +249,32 @@ sql! {
 /// from no others. SQLite has one writer anyway.
 const LOCK_ON_POSTGRES: &str = concat!(
     "select r.swid from run r join object o on o.swid = r.swid where ",
-    visible!(),
-    " and (cast($4 as bigint) = 0 or r.owner = $2) \
-      and r.swid in (select cast(value ->> 0 as bigint) from json_each($3)) \
+    loaded!(),
+    " and r.swid in (select cast(value ->> 0 as bigint) from json_each($3)) \
       order by r.swid for update of r"
 );
 
-/// Loads runs of the caller, or all that it may see, locked until the transaction ends, ordered by
+/// Loads runs that the caller may launch, or all that it may see, locked until the transaction ends, ordered by
 /// accession.
 pub(crate) async fn load(
     transaction: &mut Writing,
     dialect: Dialect,
     access: &Access,
-    whose: Whose,
+    loading: Loading,
     runs: impl IntoIterator<Item = Accession>,
     operation: &'static str,
 ) -> Result<Vec<RunState>> {
     let runs = bulk::numbers(runs);
-    let own = match whose {
-        Whose::Own => 1_i64,
-        Whose::Visible => 0,
+    let launchable = match loading {
+        Loading::Launchable => 1_i64,
+        Loading::Visible => 0,
     };
     if dialect == Dialect::Postgres {
         sqlx::query(LOCK_ON_POSTGRES)
             .bind(access.everything())
             .bind(access.account.0)
             .bind(&runs)
-            .bind(own)
+            .bind(launchable)
             .execute(&mut **transaction)
             .await
             .during(operation)?;
@@ -242,20 +283,20 @@ pub(crate) async fn load(
         .bind(access.everything())
         .bind(access.account.0)
         .bind(&runs)
-        .bind(own)
+        .bind(launchable)
         .fetch_all(&mut **transaction)
         .await
         .during(operation)?;
     rows.iter().map(|row| row::read(row, operation)).collect()
 }
 
-/// Tells whether a launcher of this account, with a token for these hosts, works on a run.
-pub(crate) fn is_of(run: &RunState, access: &Access, hosts: &LaunchHosts) -> bool {
+/// Tells whether the caller, with a token for these hosts, works on a run: both have to allow it.
+pub(crate) fn is_of(run: &RunState, hosts: &LaunchHosts) -> bool {
     let for_host = match hosts {
         LaunchHosts::Any => true,
         LaunchHosts::Only(labels) => labels.iter().any(|label| label.as_str() == run.host),
     };
-    run.owner == access.account && for_host
+    run.launching == Launching::Allowed && for_host
 }
 
 /// Stores runs as they are now, with the entries of their logs.

@@ -2,13 +2,14 @@
 
 pub(crate) mod asked;
 pub(crate) mod list;
-mod row;
+pub(crate) mod row;
 
 pub use asked::{Asked, RunValues};
 pub use list::{RunFilter, Whose};
 pub use row::{Run, StepCounts};
 
 use niassa_model::accession::Accession;
+use niassa_model::run::RunStatus;
 
 use crate::error::{During, Result};
 use crate::{Access, MetaDb};
@@ -16,10 +17,10 @@ use crate::{Access, MetaDb};
 sql! {
     /// Whether the caller may see a run. `$3`: labels; `$4`: run.
     SEES = concat!("select r.swid from run r join object o on o.swid = r.swid \
-        where ", visible_run!(), " and r.swid = $4");
+        where ", readable_run!(), " and r.swid = $4");
     /// A run that the caller may see. `$3`: labels; `$4`: run.
     RUN = concat!("select ", run_columns!(), " from ", run_tables!(),
-        " where ", visible_run!(), " and r.swid = $4");
+        " where ", readable_run!(), " and r.swid = $4");
 }
 
 impl MetaDb {
@@ -47,7 +48,12 @@ impl MetaDb {
             .fetch_optional(self.reader())
             .await
             .during(OPERATION)?;
-        found.map(|found| row::read(&found, OPERATION)).transpose()
+        let Some(found) = found else { return Ok(None) };
+        let mut run = row::read(&found, OPERATION)?;
+        if matches!(run.status, RunStatus::Submitted | RunStatus::SubmittedRetry) {
+            run.full_limit = self.full_limit_of(run.swid, OPERATION).await?;
+        }
+        Ok(Some(run))
     }
 }
 

@@ -35,6 +35,8 @@ pub struct NewRun {
     pub engine: Option<EngineKind>,
     /// Options for the scheduler, as JSON.
     pub options: String,
+    /// Of several runs of an account that wait for a label the highest is launched first.
+    pub priority: i32,
     /// The values as resolved, as JSON.
     pub values: String,
     /// What was asked, as JSON, for rescheduling.

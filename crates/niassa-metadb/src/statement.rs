@@ -38,14 +38,36 @@ macro_rules! visible {
     };
 }
 
-/// The condition under which the caller may see a run `r` whose object is `o`.
+/// The condition under which one account may launch the runs of another for a label.
+macro_rules! granted {
+    ($owner:literal, $grantee:literal, $host:literal) => {
+        concat!(
+            "exists (select 1 from launch_grant g where g.grantee = ",
+            $grantee,
+            " and g.owner = ",
+            $owner,
+            " and g.host = ",
+            $host,
+            " and g.revoked_at is null \
+              and (g.expires_at is null or g.expires_at > (select now from clock)))"
+        )
+    };
+}
+
+/// The condition under which the caller may see a run `r` whose object is `o`, or may launch it.
 ///
-/// `$1` and `$2` are those of `visible!`; `$3` are the labels that narrow the caller, as a JSON
-/// array of arrays, or null.
-macro_rules! visible_run {
+/// `$1` and `$2` are those of `visible!`.
+macro_rules! readable {
+    () => {
+        concat!("(", visible!(), " or ", granted!("r.owner", "$2", "r.host"), ")")
+    };
+}
+
+/// The same, where the caller may be narrowed to labels: `$3`, as a JSON array of arrays, or null.
+macro_rules! readable_run {
     () => {
         concat!(
-            visible!(),
+            readable!(),
             " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3)))"
         )
     };
@@ -54,7 +76,7 @@ macro_rules! visible_run {
 /// The columns of a run as lists show it, of `run_tables!`.
 macro_rules! run_columns {
     () => {
-        "r.swid, r.tag, r.status, r.note, r.workflow, w.name as workflow_name, \
+        "r.swid, r.tag, r.status, r.priority, r.note, r.workflow, w.name as workflow_name, \
          w.version as workflow_version, r.host, r.engine, r.place, r.directory, r.launched_on, \
          a.email, r.cancel_requested_at, \
          (select count(*) from retry_request q where q.run = r.swid and q.answered_at is null) \
@@ -63,8 +85,14 @@ macro_rules! run_columns {
          r.steps_failed, r.steps_skipped, r.steps_cancelled, r.steps_lost, r.created_at, \
          r.updated_at, r.seen_at, r.rescheduled_from, (select now from clock) as read_at, \
          case when r.note is null and r.status in ('submitted', 'submitted_retry') \
-            then (select max(l.seen_at) from launcher l \
-                where l.account = r.owner and l.host = r.host) end as launcher_seen_at"
+            then (select max(l.seen_at) from launcher l where l.host = r.host and l.account in \
+                (select r.owner union all select g.grantee from launch_grant g \
+                    where g.owner = r.owner and g.host = r.host and g.revoked_at is null \
+                    and (g.expires_at is null or g.expires_at > (select now from clock)))) \
+            end as launcher_seen_at, \
+         case when r.status in ('submitted', 'submitted_retry') \
+            then (select h.reason from host_hold h \
+                where h.host = r.host and h.released_at is null) end as held_because"
     };
 }
 

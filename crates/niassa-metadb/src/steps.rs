@@ -86,7 +86,7 @@ sql! {
     STEPS = concat!("select s.idx, s.swid, s.name, s.element, s.after_steps, s.status, s.reason, \
             s.threads, s.memory_bytes, s.seconds \
         from step s join run r on r.swid = s.run join object o on o.swid = s.run \
-        where ", visible_run!(), " and s.run = $4 \
+        where ", readable_run!(), " and s.run = $4 \
             and (cast($5 as text) is null or s.status = $5) \
             and s.idx > $6 \
         order by s.idx limit $7");

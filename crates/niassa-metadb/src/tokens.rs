@@ -5,6 +5,7 @@ use niassa_model::time::Timestamp;
 use sqlx::any::AnyRow;
 
 use crate::accounts::{address, role};
+use crate::audit::{self, Deed};
 use crate::creating::Begun;
 use crate::error::{During, Result, decode};
 use crate::idempotency::{Once, OnceKey};
@@ -129,6 +130,13 @@ impl MetaDb {
             .during(OPERATION)?;
         let id = column(&row, "id", OPERATION)?;
         let made = one_in(tx, access, id, OPERATION).await?;
+        let scopes: Vec<String> = new.scopes.iter().map(ToString::to_string).collect();
+        let deed = Deed {
+            action: "token_create",
+            subject: format!("token {id}"),
+            detail: Some(scopes.join(" ")),
+        };
+        audit::tell(tx, self.dialect(), now, access, deed, OPERATION).await?;
         creating.finish(&id).await?;
         Ok(Once::Done(made))
     }
@@ -145,6 +153,11 @@ impl MetaDb {
             .fetch_optional(&mut *tx)
             .await
             .during(OPERATION)?;
+        if revoked.is_some() {
+            let deed =
+                Deed { action: "token_revoke", subject: format!("token {id}"), detail: None };
+            audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
+        }
         commit(tx, OPERATION).await?;
         Ok(revoked.is_some())
     }

@@ -153,6 +153,7 @@ fn operator() -> Access {
         email: "operator of the MetaDB".to_owned(),
         sees: Sees::Everything,
         hosts: None,
+        origin: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod actions;
+mod audit;
 pub(crate) mod auth;
 mod bundles;
 mod claims;
@@ -10,8 +11,10 @@ mod events;
 pub(crate) mod extract;
 mod facts;
 mod files;
+mod grants;
 mod health;
 mod hosts;
+mod limits;
 mod metadata;
 mod metrics;
 mod observe;
@@ -82,4 +85,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(actions::routes())
         .merge(desires::routes())
         .merge(hosts::routes())
+        .merge(audit::routes())
+        .merge(grants::routes())
+        .merge(limits::routes())
 }

@@ -5,6 +5,7 @@
 
 pub mod administer;
 mod app;
+mod audit_heads;
 mod bundle_store;
 pub mod config;
 mod error;

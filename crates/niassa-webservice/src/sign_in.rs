@@ -29,6 +29,8 @@ use remembered::{Entry, Remembered};
 
 /// What every token begins with, so that people and scanners recognise one.
 pub(crate) const TOKEN_PREFIX: &str = "nia_";
+/// Characters of an address that the audit log keeps.
+const EMAIL_CHARACTERS: usize = 254;
 /// How long a token is remembered: another process may revoke it.
 const TOKEN_CACHE: Duration = Duration::from_secs(5);
 
@@ -155,6 +157,7 @@ impl SignIn {
         let caller = account.filter(|account| verified && !account.is_disabled);
         let Some(account) = caller else {
             lock(&self.failures).count(&who, Instant::now());
+            tell_of_failure(metadb, email, client).await;
             return Err(refused());
         };
         let caller = Arc::new(Caller {
@@ -192,6 +195,15 @@ impl SignIn {
 pub(crate) fn new_secret() -> String {
     let random: [u8; 32] = rand::random();
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random)
+}
+
+/// Tells the audit log of a guess. How many there are is bounded by the count of failures; a log that
+/// cannot be written keeps nobody from being refused.
+async fn tell_of_failure(metadb: &MetaDb, email: &str, client: IpAddr) {
+    let email: String = email.chars().take(EMAIL_CHARACTERS).collect();
+    if let Err(error) = metadb.audit_failed_sign_in(&email, &client.to_string()).await {
+        tracing::warn!(%error, "a failed sign-in is missing in the audit log");
+    }
 }
 
 /// Makes a token's secret, and the digest under which it is stored.

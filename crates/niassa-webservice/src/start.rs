@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Parts, Scheme};
+use crate::audit_heads;
 use crate::bundle_store::BundleStore;
 use crate::config::{ConfigError, ServiceConfig};
 use crate::known_workflows::KnownWorkflows;
@@ -96,6 +97,7 @@ pub async fn start(
     let url = config.public_url.unwrap_or_else(|| format!("{scheme}://{}", reachable(bound)));
     let (metadb, stopping) = (app.metadb.clone(), app.stopping.clone());
     let connections = TaskTracker::new();
+    connections.spawn(audit_heads::tell_hourly(metadb.clone(), stopping.clone()));
     let accepting = tokio::spawn(server::serve(
         listener,
         tls,

@@ -219,6 +219,7 @@ pub(crate) async fn make_account(metadb: &MetaDb, email: &str, role: Role) {
         email: "test".to_owned(),
         sees: Sees::Everything,
         hosts: None,
+        origin: None,
     };
     let password_hash = HASH.get().unwrap().clone();
     let new = NewAccount { email: email.parse().unwrap(), role, password_hash };

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod agent;
+pub mod audit;
 pub mod bundle;
 pub mod check;
 pub mod completion;
@@ -15,6 +16,7 @@ pub mod demo;
 pub mod grant;
 pub mod host;
 pub mod init;
+pub mod limit;
 pub mod man;
 pub mod metadb;
 pub mod node;
@@ -125,12 +127,18 @@ pub enum Command {
     /// Your tokens
     #[command(subcommand)]
     Token(token::Command),
-    /// Let others see what is yours
+    /// Let others see what is yours, or launch it
     #[command(subcommand)]
     Grant(grant::Command),
     /// Host labels, their launchers, and what waits for them
     #[command(subcommand)]
     Host(host::Command),
+    /// How many runs may run at a time
+    #[command(subcommand)]
+    Limit(limit::Command),
+    /// Who did what, when, and from where
+    #[command(subcommand)]
+    Audit(audit::Command),
     #[command(hide = true, about = "Print shell completions")]
     Completion(completion::Args),
     #[command(hide = true, about = "Write manual pages")]
@@ -164,6 +172,8 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Token(command) => token::run(command, context),
         Command::Grant(command) => grant::run(command, context),
         Command::Host(command) => host::run(command, context),
+        Command::Limit(command) => limit::run(command, context),
+        Command::Audit(command) => audit::run(command, context),
         Command::Completion(args) => completion::run(&args, context),
         Command::Man(args) => man::run(&args, context),
         Command::Supervise(args) => node::supervise(&args),

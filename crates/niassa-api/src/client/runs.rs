@@ -10,8 +10,8 @@ use crate::page::Page;
 use crate::paths::{self, fill};
 use crate::reports::RunReport;
 use crate::runs::{
-    CancelRuns, EndDeadRuns, RescheduleRun, RetryRuns, Run, RunIni, RunLogEntry, RunQuery,
-    RunResults, ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
+    CancelRuns, EndDeadRuns, PrioritizeRuns, RescheduleRun, RetryRuns, Run, RunIni, RunLogEntry,
+    RunQuery, RunResults, ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
 };
 
 impl Client {
@@ -93,6 +93,14 @@ impl Client {
     /// Ends runs whose place is gone for good, without a launcher.
     pub async fn end_dead_runs(&self, request: &EndDeadRuns) -> Result<RunResults, ClientError> {
         self.post(paths::RUNS_DEAD, request, Repeat::IfUnsent).await
+    }
+
+    /// Says how urgent runs are.
+    pub async fn prioritize_runs(
+        &self,
+        request: &PrioritizeRuns,
+    ) -> Result<RunResults, ClientError> {
+        self.post(paths::RUNS_PRIORITY, request, Repeat::Safe).await
     }
 
     /// Asks for runs to be tried again; the request's id makes it the same request when repeated.

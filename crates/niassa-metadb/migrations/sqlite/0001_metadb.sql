@@ -2,7 +2,7 @@
 --
 -- The PostgreSQL file says the same in its dialect; a test holds the two together. Columns are whole numbers and text only: times are
 -- microseconds since 1970 by the database's clock, digests are hexadecimal, JSON is text. Nothing is ever deleted but reader rights,
--- sessions that ended and old idempotency keys.
+-- sessions that ended, old idempotency keys, limits, and launchers that were not seen for long.
 
 -- Accounts of the Web Service. They are not objects and take no accession.
 create table account (
@@ -38,6 +38,20 @@ create table session (
     expires_at integer not null                   -- when it ends, however much it is used
 ) strict;
 create index session_account on session (account, id);
+
+-- Who may launch the runs of another account: claim and record them, and read them. For one label each.
+create table launch_grant (
+    id integer primary key autoincrement,         -- the grant's own number
+    owner integer not null references account (id), -- whose runs
+    grantee integer not null references account (id), -- who may launch them
+    host text not null,                           -- the label
+    granted_by integer not null references account (id), -- who allowed it
+    granted_at integer not null,                 -- when
+    expires_at integer,                          -- when it stops being good; null: not by itself
+    revoked_at integer                           -- when it was revoked, if it was
+) strict;
+create index launch_grant_grantee on launch_grant (grantee, owner, host);
+create index launch_grant_owner on launch_grant (owner, host, grantee);
 
 -- The registry of accessions: one sequence for objects of every kind.
 create table object (
@@ -135,6 +149,7 @@ create table run (
     host text not null,                           -- the label of the launchers that may launch it
     engine text,                                  -- the engine demanded: local | slurm | sge; null leaves it to the launcher
     options text not null,                        -- JSON: queue, project, qos
+    priority integer not null,                   -- of several that wait the highest is launched first; usually 0
     status text not null,                         -- one of the eight words
     cancel_requested_at integer,                  -- desire: when a person asked to cancel, since the last retry
     cancel_requested_by text,                     -- desire: the account that asked
@@ -167,7 +182,8 @@ create table run (
 
 -- Launchers look for waiting runs of their account and label, the healthy ones first; propagators for those of their place and for those
 -- in need; people for their own, by status, and by workflow.
-create index run_offered on run (owner, host, claims_without_record, swid) where status in ('submitted', 'submitted_retry');
+create index run_offered on run (owner, host, claims_without_record, priority desc, swid) where status in ('submitted', 'submitted_retry');
+create index run_claimed on run (claim_until) where claim_until > 0;
 create index run_in_need on run (owner, claims_without_record, swid) where needs_action = 1;
 create index run_owner on run (owner, swid);
 create index run_owner_status on run (owner, status, swid);
@@ -184,6 +200,28 @@ create table launcher (
     seen_at integer not null,                    -- when it asked last
     oldest_waiting_micros integer not null,      -- how long the oldest run had waited for it then; 0: none waited
     primary key (account, host, os_user, machine)
+) strict;
+
+-- Labels that give out no new launches, as an administrator said, and those that did not for a while.
+create table host_hold (
+    id integer primary key autoincrement,         -- the hold's own number
+    host text not null,                           -- the label
+    reason text not null,                         -- why, for people
+    held_by integer not null references account (id), -- who said so
+    held_at integer not null,                    -- when
+    released_by integer references account (id), -- who released it; null: it is held
+    released_at integer                          -- when
+) strict;
+create unique index host_hold_now on host_hold (host) where released_at is null;
+
+-- How many runs of a workflow, of an account or with a label may run at a time. Without a row: as many as wait.
+create table run_limit (
+    kind text not null,                           -- workflow | account | host
+    subject text not null,                        -- the workflow's accession, the account's number, or the label
+    runs integer not null,                       -- how many
+    set_by integer not null references account (id), -- who said so
+    set_at integer not null,                     -- when
+    primary key (kind, subject)
 ) strict;
 
 -- The values of a run, apart from the row that lists read.
@@ -225,7 +263,7 @@ create table run_event (
     event text not null,                          -- an event of the status machine, or note
     from_status text,                             -- the status before
     to_status text,                               -- the status after; the same where nothing changed
-    account text not null,                        -- on whose behalf
+    account text not null,                        -- who acted: an account, perhaps one that was allowed to
     detail text                                   -- why, and the evidence
 ) strict;
 create index run_event_run on run_event (run, sequence);
@@ -327,5 +365,22 @@ create table idempotency (
 ) strict;
 create index idempotency_created on idempotency (created_at);
 
+-- The audit log: who did what to what, when, and from where. Rows are only added; each holds the digest of the one before.
+create table audit (
+    sequence integer primary key autoincrement,   -- rises; numbers may be left out
+    at integer not null,                         -- when
+    account text not null,                        -- who: an address
+    action text not null,                         -- what was done, as a word
+    subject text not null,                        -- to what
+    detail text,                                  -- more about it
+    origin text,                                  -- the address the request came from; null: this machine's own hands
+    previous text not null,                       -- the digest of the row before; empty for the first
+    sha256 text not null                          -- the digest of this row
+) strict;
+
 -- The database's own time, under one name on both databases.
 create view clock as select cast(unixepoch('subsec') * 1000000 as integer) as now;
+
+-- Nobody changes the audit log.
+create trigger audit_stays before update on audit begin select raise(abort, 'the audit log is only added to'); end;
+create trigger audit_keeps before delete on audit begin select raise(abort, 'the audit log is only added to'); end;

@@ -6,7 +6,13 @@ use crate::testing::launches::account;
 use crate::testing::on_both;
 
 fn admin() -> Access {
-    Access { account: AccountId(0), email: "root".to_owned(), sees: Sees::Everything, hosts: None }
+    Access {
+        account: AccountId(0),
+        email: "root".to_owned(),
+        sees: Sees::Everything,
+        hosts: None,
+        origin: None,
+    }
 }
 
 fn new(email: &str, role: Role) -> NewAccount {

@@ -4,7 +4,7 @@
 //! claim reads the runs that wait and not all that ever were.
 
 use niassa_model::accession::Accession;
-use niassa_model::account::LaunchHosts;
+use niassa_model::account::{AccountId, LaunchHosts};
 use niassa_model::host::HostLabel;
 use niassa_model::place::EngineKind;
 use sqlx::Any;
@@ -15,6 +15,7 @@ use super::{ClaimRequest, Want};
 use crate::dialect::Dialect;
 use crate::error::{During, Result};
 use crate::events::accession;
+use crate::limits::Limits;
 use crate::pool::{Writing, column};
 use crate::{Access, MetaDb, bulk};
 
@@ -24,15 +25,19 @@ pub(crate) struct Search<'search> {
     pub(crate) hosts: &'search LaunchHosts,
     pub(crate) request: &'search ClaimRequest,
     pub(crate) now: i64,
+    /// The accounts whose runs are looked for: the caller, and those that allow it to launch theirs.
+    pub(crate) owners: &'search [AccountId],
 }
 
-/// Runs of the account that the caller may work on. `$1`: account; `$2`: labels that the token
-/// allows; `$3`: places; `$4`: engines; `$5`: time; `$6`: holder; `$7`: what names them.
+/// Runs of an account that the caller may work on: its own, or one that allowed it. `$1`: the owner;
+/// `$2`: labels that the token allows; `$3`: places; `$4`: engines; `$5`: time; `$6`: holder; `$7`:
+/// the caller; `$8`: what names them.
 macro_rules! of_the_caller {
     ($place:literal) => {
         concat!(
-            "from run r where r.owner = $1 \
-                and (cast($2 as text) is null \
+            "from run r where r.owner = $1 and (r.owner = $7 or ",
+            granted!("r.owner", "$7", "r.host"),
+            ") and (cast($2 as text) is null \
                     or r.host in (select value ->> 0 from json_each($2))) and ",
             $place,
             " and (r.engine is null or r.engine in (select value ->> 0 from json_each($4))) \
@@ -60,7 +65,7 @@ macro_rules! to_act_on {
 
 macro_rules! with_accession {
     () => {
-        "and r.swid in (select cast(value ->> 0 as bigint) from json_each($7)) "
+        "and r.swid in (select cast(value ->> 0 as bigint) from json_each($8)) "
     };
 }
 
@@ -71,49 +76,83 @@ macro_rules! active {
     };
 }
 
+/// A label that is held gives out nothing new.
+macro_rules! not_held {
+    () => {
+        "and not exists (select 1 from host_hold h where h.host = r.host \
+            and h.released_at is null) "
+    };
+}
+
+/// Nor does what has as many runs as it may. `$10`: rows of kind and subject of full limits.
+macro_rules! not_full {
+    () => {
+        "and not exists (select 1 from json_each($10) f where f.value ->> 1 = \
+            case f.value ->> 0 when 'workflow' then cast(r.workflow as text) \
+                when 'account' then cast(r.owner as text) else r.host end) "
+    };
+}
+
+/// Healthy runs first, of these the most urgent, of these the oldest.
+macro_rules! by_priority {
+    () => {
+        "and (r.offered_after <= $5 or r.claim_holder = $6) \
+         order by r.claims_without_record, r.priority desc, r.swid limit $9"
+    };
+}
+
 macro_rules! offered {
     () => {
         "and (r.offered_after <= $5 or r.claim_holder = $6) \
-         order by r.claims_without_record, r.swid limit $8"
+         order by r.claims_without_record, r.swid limit $9"
     };
 }
 
 macro_rules! in_need {
     () => {
-        "and r.needs_action = 1 and (cast($7 as text) is null or r.host = $7) "
+        "and r.needs_action = 1 and (cast($8 as text) is null or r.host = $8) "
     };
 }
 
 sql! {
-    /// How many runs with a label wait. `$7`: the label.
-    COUNT_WITH_LABEL = concat!("select count(*) as waiting ", to_launch!(), "and r.host = $7");
-    /// How many of these runs wait. `$7`: accessions.
+    /// How many runs with a label wait. `$8`: the label.
+    COUNT_WITH_LABEL = concat!("select count(*) as waiting ", to_launch!(), "and r.host = $8");
+    /// How many of these runs wait. `$8`: accessions.
     COUNT_WITH_ACCESSION =
         concat!("select count(*) as waiting ", to_launch!(), with_accession!());
-    /// Runs with a label to launch. `$8`: rows.
-    WITH_LABEL = concat!("select r.swid ", to_launch!(), "and r.host = $7 ", offered!());
-    /// These runs, to launch. `$8`: rows.
-    WITH_ACCESSION = concat!("select r.swid ", to_launch!(), with_accession!(), offered!());
-    /// These runs, to act on. `$8`: rows.
+    /// Runs with a label to launch. `$9`: rows.
+    WITH_LABEL =
+        concat!("select r.swid ", to_launch!(), "and r.host = $8 ", not_held!(), not_full!(), by_priority!());
+    /// These runs, to launch. `$9`: rows.
+    WITH_ACCESSION =
+        concat!("select r.swid ", to_launch!(), with_accession!(), not_held!(), not_full!(), by_priority!());
+    /// These runs, to act on. `$9`: rows.
     ACT_WITH_ACCESSION =
         concat!("select r.swid ", to_act_on!(), active!(), with_accession!(), offered!());
-    /// Runs that need an action. `$7`: their label, or none; `$8`: rows.
+    /// Runs that need an action. `$8`: their label, or none; `$9`: rows.
     IN_NEED = concat!("select r.swid ", to_act_on!(), in_need!(), offered!());
     /// Runs that were cancelled, were never recorded by a launcher, and are held by nobody.
-    /// `$1`: account; `$2`: labels that the token allows; `$3`: time; `$4`: label, or none.
-    ABANDONED_CANCELS = "select r.swid from run r where r.owner = $1 \
-        and r.status = 'submitted_cancel' \
+    /// `$1`: owner; `$2`: labels that the token allows; `$3`: time; `$4`: label, or none; `$5`:
+    /// caller.
+    ABANDONED_CANCELS = concat!("select r.swid from run r where r.owner = $1 \
+        and (r.owner = $5 or ", granted!("r.owner", "$5", "r.host"), ") and r.status = 'submitted_cancel' \
         and (cast($2 as text) is null or r.host in (select value ->> 0 from json_each($2))) \
         and r.place_key is null and r.claim_until <= $3 \
         and (cast($4 as text) is null or r.host = $4) \
-        order by r.swid limit 100";
+        order by r.swid limit 100");
     /// Waiting runs with a label that demand an engine which is not served, and of which nobody was
-    /// told. `$1`: account; `$2`: labels that the token allows; `$3`: label; `$4`: engines.
-    OTHER_ENGINE = "select r.swid from run r where r.owner = $1 and r.host = $3 \
-        and r.status in ('submitted', 'submitted_retry') \
+    /// told. `$1`: owner; `$2`: labels that the token allows; `$3`: label; `$4`: engines; `$5`:
+    /// caller.
+    OTHER_ENGINE = concat!("select r.swid from run r where r.owner = $1 and r.host = $3 \
+        and (r.owner = $5 or ", granted!("r.owner", "$5", "r.host"), ") and r.status in ('submitted', 'submitted_retry') \
         and (cast($2 as text) is null or r.host in (select value ->> 0 from json_each($2))) \
         and r.engine is not null and r.engine not in (select value ->> 0 from json_each($4)) \
-        and r.note is null order by r.swid limit 100";
+        and r.note is null order by r.swid limit 100");
+    /// Accounts that allow the caller to launch their runs. `$1`: caller; `$2`: for this label, or
+    /// any.
+    ALLOWING = "select distinct g.owner from launch_grant g where g.grantee = $1 \
+        and (cast($2 as text) is null or g.host = $2) and g.revoked_at is null \
+        and (g.expires_at is null or g.expires_at > (select now from clock)) order by g.owner";
 }
 
 /// The same with what SQLite has no words for: rows that another launcher is about to take are
@@ -123,8 +162,10 @@ macro_rules! skipping {
         concat!("select r.swid ", $($part,)* " for update of r skip locked")
     };
 }
-const WITH_LABEL_POSTGRES: &str = skipping!(to_launch!(), "and r.host = $7 ", offered!());
-const WITH_ACCESSION_POSTGRES: &str = skipping!(to_launch!(), with_accession!(), offered!());
+const WITH_LABEL_POSTGRES: &str =
+    skipping!(to_launch!(), "and r.host = $8 ", not_held!(), not_full!(), by_priority!());
+const WITH_ACCESSION_POSTGRES: &str =
+    skipping!(to_launch!(), with_accession!(), not_held!(), not_full!(), by_priority!());
 const ACT_WITH_ACCESSION_POSTGRES: &str =
     skipping!(to_act_on!(), active!(), with_accession!(), offered!());
 const IN_NEED_POSTGRES: &str = skipping!(to_act_on!(), in_need!(), offered!());
@@ -140,24 +181,31 @@ enum Named {
 impl Search<'_> {
     /// Counts the runs that wait for the caller, whether they are offered now or later.
     pub(crate) async fn waiting(&self, metadb: &MetaDb, operation: &'static str) -> Result<u64> {
-        let (statement, seventh) = match (self.request.want, self.named()) {
+        let (statement, named) = match (self.request.want, self.named()) {
             (Want::Launch, Named::Label(label)) => (COUNT_WITH_LABEL, label),
             (Want::Launch, Named::Accessions(accessions)) => (COUNT_WITH_ACCESSION, accessions),
             (Want::Launch, Named::InNeed(_) | Named::Nothing) | (Want::Act, _) => return Ok(0),
         };
-        let row = self.bound(statement).bind(seventh).fetch_one(metadb.reader()).await;
-        let waiting: i64 = column(&row.during(operation)?, "waiting", operation)?;
-        Ok(u64::try_from(waiting).unwrap_or(0))
+        let mut all = 0;
+        for owner in self.owners {
+            let query = self.bound(statement, *owner).bind(named.clone());
+            let row = query.fetch_one(metadb.reader()).await.during(operation)?;
+            let waiting: i64 = column(&row, "waiting", operation)?;
+            all += u64::try_from(waiting).unwrap_or(0);
+        }
+        Ok(all)
     }
 
-    /// Finds the runs that the caller gets now.
+    /// Finds runs that the caller may get now, at most so many, in the order in which it gets them.
     pub(crate) async fn claimable(
         &self,
         transaction: &mut Writing,
         dialect: Dialect,
+        limits: &Limits,
+        most: usize,
         operation: &'static str,
     ) -> Result<Vec<Accession>> {
-        let (sqlite, postgres, seventh) = match (self.named(), self.request.want) {
+        let (sqlite, postgres, named) = match (self.named(), self.request.want) {
             (Named::Label(label), _) => (WITH_LABEL, WITH_LABEL_POSTGRES, Some(label)),
             (Named::Accessions(list), Want::Launch) => {
                 (WITH_ACCESSION, WITH_ACCESSION_POSTGRES, Some(list))
@@ -172,9 +220,19 @@ impl Search<'_> {
             Dialect::Sqlite => sqlite,
             Dialect::Postgres => postgres,
         };
-        let query = self.bound(statement).bind(seventh).bind(i64::from(self.request.limit));
-        let rows = query.fetch_all(&mut **transaction).await.during(operation)?;
-        rows.iter().map(|row| accession(row, "swid", operation)).collect()
+        let mut of_each = Vec::with_capacity(self.owners.len());
+        for owner in self.owners {
+            let query = self.bound(statement, *owner).bind(named.clone());
+            let query = query.bind(i64::try_from(most).unwrap_or(i64::MAX));
+            let query = match self.request.want {
+                Want::Launch => query.bind(limits.full()),
+                Want::Act => query,
+            };
+            let rows = query.fetch_all(&mut **transaction).await.during(operation)?;
+            let found = rows.iter().map(|row| accession(row, "swid", operation));
+            of_each.push(found.collect::<Result<Vec<_>>>()?);
+        }
+        Ok(in_turns(of_each, most))
     }
 
     /// Finds cancelled runs that were never recorded by a launcher and that nobody holds.
@@ -183,15 +241,22 @@ impl Search<'_> {
         metadb: &MetaDb,
         operation: &'static str,
     ) -> Result<Vec<Accession>> {
-        let rows = sqlx::query(ABANDONED_CANCELS)
-            .bind(self.access.account.0)
-            .bind(self.labels())
-            .bind(self.now)
-            .bind(self.request.host.as_ref().map(|host| host.as_str().to_owned()))
-            .fetch_all(metadb.reader())
-            .await
-            .during(operation)?;
-        rows.iter().map(|row| accession(row, "swid", operation)).collect()
+        let mut found = Vec::new();
+        for owner in self.owners {
+            let rows = sqlx::query(ABANDONED_CANCELS)
+                .bind(owner.0)
+                .bind(self.labels())
+                .bind(self.now)
+                .bind(self.request.host.as_ref().map(|host| host.as_str().to_owned()))
+                .bind(self.access.account.0)
+                .fetch_all(metadb.reader())
+                .await
+                .during(operation)?;
+            for row in &rows {
+                found.push(accession(row, "swid", operation)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Finds waiting runs that demand an engine which this launcher does not serve.
@@ -203,15 +268,22 @@ impl Search<'_> {
         let (Some(host), Want::Launch) = (&self.request.host, self.request.want) else {
             return Ok(Vec::new());
         };
-        let rows = sqlx::query(OTHER_ENGINE)
-            .bind(self.access.account.0)
-            .bind(self.labels())
-            .bind(host.as_str())
-            .bind(bulk::words(self.engines()))
-            .fetch_all(metadb.reader())
-            .await
-            .during(operation)?;
-        rows.iter().map(|row| accession(row, "swid", operation)).collect()
+        let mut found = Vec::new();
+        for owner in self.owners {
+            let rows = sqlx::query(OTHER_ENGINE)
+                .bind(owner.0)
+                .bind(self.labels())
+                .bind(host.as_str())
+                .bind(bulk::words(self.engines()))
+                .bind(self.access.account.0)
+                .fetch_all(metadb.reader())
+                .await
+                .during(operation)?;
+            for row in &rows {
+                found.push(accession(row, "swid", operation)?);
+            }
+        }
+        Ok(found)
     }
 
     /// Says which engines the launcher serves.
@@ -246,14 +318,59 @@ impl Search<'_> {
         }
     }
 
-    /// Binds the first six parameters.
-    fn bound(&self, statement: &'static str) -> Query<'static, Any, AnyArguments> {
+    /// Binds the first seven parameters.
+    fn bound(
+        &self,
+        statement: &'static str,
+        owner: AccountId,
+    ) -> Query<'static, Any, AnyArguments> {
         sqlx::query(statement)
-            .bind(self.access.account.0)
+            .bind(owner.0)
             .bind(self.labels())
             .bind(bulk::words(self.request.places.iter().map(String::as_str)))
             .bind(bulk::words(self.engines()))
             .bind(self.now)
             .bind(self.request.holder.clone())
+            .bind(self.access.account.0)
+    }
+}
+
+/// Finds the accounts whose runs a caller may launch: its own first, then those that allow it. No
+/// account is always the first to be served: the turn begins somewhere else each time.
+pub(crate) async fn owners(
+    metadb: &MetaDb,
+    access: &Access,
+    request: &ClaimRequest,
+    operation: &'static str,
+) -> Result<Vec<AccountId>> {
+    let rows = sqlx::query(ALLOWING)
+        .bind(access.account.0)
+        .bind(request.host.as_ref().map(|host| host.as_str().to_owned()))
+        .fetch_all(metadb.reader())
+        .await
+        .during(operation)?;
+    let mut owners = vec![access.account];
+    for row in &rows {
+        owners.push(AccountId(column(row, "owner", operation)?));
+    }
+    let first = rand::random_range(0..owners.len());
+    owners.rotate_left(first);
+    Ok(owners)
+}
+
+/// Takes from each account in turns, so that one with many runs keeps nobody waiting.
+fn in_turns(of_each: Vec<Vec<Accession>>, most: usize) -> Vec<Accession> {
+    let mut of_each: Vec<_> = of_each.into_iter().map(Vec::into_iter).collect();
+    let mut taken = Vec::new();
+    loop {
+        let before = taken.len();
+        for of_one in &mut of_each {
+            if taken.len() < most {
+                taken.extend(of_one.next());
+            }
+        }
+        if taken.len() == before {
+            return taken;
+        }
     }
 }

@@ -7,11 +7,10 @@ use niassa_model::accession::Accession;
 use niassa_model::run::{RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
 
-use super::{Refused, WishRefused, WishTaken, answer_all};
+use super::{Refused, WishRefused, WishTaken, answer_all, tell};
 use crate::error::{During, Result};
 use crate::pool::{Writing, commit, now_in, retrying};
-use crate::run_state::{self, Rights, RunState};
-use crate::runs::Whose;
+use crate::run_state::{self, Loading, Rights, RunState};
 use crate::{Access, MetaDb, bulk};
 
 sql! {
@@ -47,7 +46,7 @@ impl MetaDb {
         let now = now_in(&mut transaction, OPERATION).await?;
         let swids = named.to_vec();
         let mut runs =
-            run_state::load(&mut transaction, dialect, access, Whose::Visible, swids, OPERATION)
+            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
                 .await?;
         let mut refused = Refused::default();
         runs.retain_mut(|run| {
@@ -59,6 +58,8 @@ impl MetaDb {
         let who = format!("{} said that its place is gone for good", access.email);
         end_steps(&mut transaction, &ended, &who, OPERATION).await?;
         run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
+        let deed = ("run_it_is_dead", ended);
+        tell(&mut transaction, dialect, now, access, deed, OPERATION).await?;
         commit(transaction, OPERATION).await?;
         Ok(refused.answers(named, &runs))
     }

@@ -42,7 +42,7 @@ on_both! {
         let found = hosts(&site, &site.bob).await;
         assert_eq!(found.len(), 2);
         let here = found.iter().find(|host| host.host.as_str() == "here").unwrap();
-        assert_eq!((here.user.as_str(), here.account.as_deref()), ("bob@lab.net", Some("bob@lab.net")));
+        assert_eq!((here.user.as_deref(), here.account.as_deref()), (Some("bob@lab.net"), Some("bob@lab.net")));
         let launcher = Launcher { os_user: "niassa-bob".into(), machine: "server2".into() };
         assert_eq!(here.launcher, Some(launcher));
         assert_eq!((here.waiting, here.oldest_waiting.is_some()), (1, true));

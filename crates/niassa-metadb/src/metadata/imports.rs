@@ -60,8 +60,8 @@ sql! {
     RUN = "insert into run (swid, tag, owner, workflow, host, options, status, claim_epoch, \
             claim_until, claims_without_record, offered_after, steps_total, steps_pending, \
             steps_running, steps_success, steps_failed, steps_skipped, steps_cancelled, steps_lost, \
-            needs_action, created_at, updated_at) \
-        values ($1, $2, $3, $4, $5, '{}', $6, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, $7, $7)";
+            needs_action, created_at, updated_at, priority) \
+        values ($1, $2, $3, $4, $5, '{}', $6, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, $7, $7, 0)";
     /// Makes its step. `$1`: run; `$2`: processing; `$3`: name; `$4`: policy; `$5`: status.
     PROCESSING = "insert into step (run, idx, swid, name, after_steps, threads, retry, attempt, \
             status) values ($1, 0, $2, $3, '[]', 1, $4, 0, $5)";

@@ -4,6 +4,7 @@ use niassa_model::accession::{Accession, ObjectKind};
 use niassa_model::account::Email;
 
 use super::objects::{Studies, register};
+use crate::audit::{self, Deed};
 use crate::creating::Begun;
 use crate::error::{During, Result};
 use crate::idempotency::{Once, OnceKey};
@@ -120,6 +121,12 @@ impl MetaDb {
         if added.is_none() {
             return Ok(ReaderAdded::NoAccount);
         }
+        let deed = Deed {
+            action: "grant_read",
+            subject: format!("study {study}"),
+            detail: Some(format!("to {reader}")),
+        };
+        audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
         commit(tx, OPERATION).await?;
         Ok(ReaderAdded::Added)
     }

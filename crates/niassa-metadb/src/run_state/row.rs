@@ -6,11 +6,12 @@ use niassa_model::time::Timestamp;
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
-use super::{ClaimColumns, Rights, RunState, StepNumbers, StoredPlace};
+use super::{ClaimColumns, Launching, Rights, RunState, StepNumbers, StoredPlace};
 use crate::bulk;
 use crate::error::{Result, decode};
 use crate::events::accession;
 use crate::pool::column;
+use crate::runs::row::priority;
 
 /// Reads a row of `LOAD`.
 pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<RunState> {
@@ -27,7 +28,13 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<RunState> {
         tag: decode(tag.parse::<RunTag>(), operation, &tag, "the tag of a run")?,
         owner: AccountId(number("owner")?),
         host: column(row, "host", operation)?,
+        workflow: accession(row, "workflow", operation)?,
+        priority: priority(row, operation)?,
         rights: if number("mine")? == 1 { Rights::Change } else { Rights::Read },
+        launching: match number("launching")? {
+            1 => Launching::Allowed,
+            _ => Launching::Refused,
+        },
         status,
         cancel_requested: time("cancel_requested_at")?
             .map(|at| Ok((at, text("cancel_requested_by")?.unwrap_or_default())))
@@ -35,16 +42,7 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<RunState> {
         unanswered: number("unanswered")?,
         note: text("note")?,
         failure: text("failure")?,
-        place: text("place_key")?
-            .map(|key| {
-                Ok(StoredPlace {
-                    key,
-                    json: text("place")?.unwrap_or_default(),
-                    directory: text("directory")?.unwrap_or_default(),
-                    launched_on: text("launched_on")?.unwrap_or_default(),
-                })
-            })
-            .transpose()?,
+        place: place(row, operation)?,
         plan_sha256: text("plan_sha256")?,
         claim: ClaimColumns {
             holder: text("claim_holder")?,
@@ -68,6 +66,17 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<RunState> {
         stored_status: status,
         entries: Vec::new(),
     })
+}
+
+fn place(row: &AnyRow, operation: &'static str) -> Result<Option<StoredPlace>> {
+    let text = |name: &'static str| column::<Option<String>>(row, name, operation);
+    let Some(key) = text("place_key")? else { return Ok(None) };
+    Ok(Some(StoredPlace {
+        key,
+        json: text("place")?.unwrap_or_default(),
+        directory: text("directory")?.unwrap_or_default(),
+        launched_on: text("launched_on")?.unwrap_or_default(),
+    }))
 }
 
 /// Makes the row that `STORE` takes apart.
@@ -102,5 +111,6 @@ pub(super) fn stored(run: &RunState) -> Value {
         run.steps.lost,
         i64::from(run.needs_action),
         run.seen_at.map(Timestamp::as_micros),
+        run.priority,
     ])
 }

@@ -4,7 +4,7 @@ use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_model::place::EngineKind;
 
-use super::row::{engine, word};
+use super::row::{engine, priority, word};
 use crate::error::{During, Result};
 use crate::events::accession;
 use crate::pool::column;
@@ -21,6 +21,8 @@ pub struct Asked {
     pub engine: Option<EngineKind>,
     /// Options for the scheduler, as JSON.
     pub options: String,
+    /// Its priority.
+    pub priority: i32,
     /// The sources of its values, as they were given to [`NewRun`](crate::schedule::NewRun);
     /// nothing for a run that happened elsewhere.
     pub sources: Option<String>,
@@ -42,10 +44,12 @@ pub struct RunValues {
 }
 
 sql! {
-    /// What was asked of a run. `$3`: labels; `$4`: run.
-    ASKED = concat!("select r.workflow, r.host, r.engine, r.options, v.sources, v.resolved \
+    /// What was asked of a run. Who may only launch it learns its values with a claim. `$3`: labels;
+    /// `$4`: run.
+    ASKED = concat!("select r.workflow, r.host, r.engine, r.options, r.priority, v.sources, v.resolved \
         from run r join object o on o.swid = r.swid left join run_values v on v.run = r.swid \
-        where ", visible_run!(), " and r.swid = $4");
+        where ", visible!(), " and (cast($3 as text) is null \
+            or r.host in (select value ->> 0 from json_each($3))) and r.swid = $4");
     /// What a run that the caller has seen is joined to, with the role. `$1`: run.
     JOINED = "select 'parent' as role, parent as object from run_parent where run = $1 \
         union all select 'input_file', file from run_input_file where run = $1 \
@@ -63,6 +67,7 @@ impl MetaDb {
             host: word(&row, "host", OPERATION, "a host label")?,
             engine: engine(&row, OPERATION)?,
             options: column(&row, "options", OPERATION)?,
+            priority: priority(&row, OPERATION)?,
             sources: column(&row, "sources", OPERATION)?,
             parents: Vec::new(),
             input_files: Vec::new(),

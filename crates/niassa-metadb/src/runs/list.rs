@@ -49,7 +49,7 @@ pub enum Whose {
     /// All that the caller may see.
     #[default]
     Visible,
-    /// The caller's own.
+    /// The caller's own; at a place also those that it may launch for others.
     Own,
 }
 
@@ -78,7 +78,7 @@ macro_rules! filters {
 }
 
 /// The text of a list: `$which` runs of those that may be seen. `$3`: labels; `$8`: accessions;
-/// `$12`: rows; `$13`: 1 for own ones only.
+/// `$12`: rows; `$13`: 1 for own ones only, at a place with those that the caller may launch.
 macro_rules! list {
     ($which:expr, $order:literal) => {
         concat!(
@@ -87,12 +87,15 @@ macro_rules! list {
             " from ",
             run_tables!(),
             " where ",
-            visible_run!(),
+            readable_run!(),
             " and ",
             $which,
             " and (cast($8 as text) is null \
                 or r.swid in (select cast(value ->> 0 as bigint) from json_each($8))) \
-              and (cast($13 as bigint) = 0 or r.owner = $2) \
+              and (cast($13 as bigint) = 0 or r.owner = $2 \
+                or (cast($7 as text) is not null and ",
+            granted!("r.owner", "$2", "r.host"),
+            ")) \
               order by ",
             $order,
             " desc limit $12"
@@ -105,8 +108,8 @@ sql! {
     BEHIND_NEWEST = "select swid from run where swid < $1 order by swid desc limit 1 offset $2";
     /// Runs, looked through from the newest on: for who sees everything.
     NEWEST = list!(concat!("1 = 1", filters!()), "r.swid");
-    /// The newest runs of two kinds, each found by an index of its own: the caller's, and those of
-    /// studies that it may read.
+    /// The newest runs of three kinds, each found by an index of its own: the caller's, those of
+    /// studies that it may read, and those that it may launch for others.
     NEWEST_VISIBLE = list!(
         concat!(
             "r.swid in (select m.swid from (select r.swid from run r where r.owner = $2 ",
@@ -116,15 +119,21 @@ sql! {
                 (select os.object from object_study os where os.study in \
                     (select sr.study from study_reader sr where sr.account = $2)) ",
             filters!(),
-            " order by r.swid desc limit $12) s)"
+            " order by r.swid desc limit $12) s union all \
+              select l.swid from (select r.swid from run r where r.owner in \
+                (select lg.owner from launch_grant lg where lg.grantee = $2) and ",
+            granted!("r.owner", "$2", "r.host"),
+            filters!(),
+            " order by r.swid desc limit $12) l)"
         ),
         "r.swid");
     /// The caller's own runs, looked through from the newest on.
     NEWEST_OWN = list!(concat!("r.owner = $2", filters!()), "r.swid");
-    /// The caller's own runs at a place.
+    /// Runs at a place that are the caller's own or that it may launch for others.
     OWN_AT_PLACE = list!(
         concat!(
-            "r.owner = $2 and r.place_key = $7 \
+            "r.owner in (select cast($2 as bigint) union all \
+                select lg.owner from launch_grant lg where lg.grantee = $2) and r.place_key = $7 \
                 and r.status in (select value ->> 0 from json_each($4))",
             filters!()
         ),

@@ -10,6 +10,7 @@ use sqlx::any::AnyRow;
 use crate::claims::Wish;
 use crate::error::{Result, decode};
 use crate::events::accession;
+use crate::limits::FullLimit;
 use crate::pool::column;
 
 /// A workflow run as lists show it.
@@ -21,6 +22,8 @@ pub struct Run {
     pub tag: RunTag,
     /// Its status.
     pub status: RunStatus,
+    /// Of several that wait the highest is launched first.
+    pub priority: i32,
     /// What people should know about it now.
     pub note: Option<String>,
     /// The workflow.
@@ -57,6 +60,10 @@ pub struct Run {
     pub rescheduled_from: Option<Accession>,
     /// For a run that waits without a note: when a launcher of its label asked for runs last.
     pub launcher_seen_at: Option<Timestamp>,
+    /// For a run that waits: why its label gives out no launches, where it does not.
+    pub held_because: Option<String>,
+    /// For a run that waits, where it was asked for alone: a limit that keeps it waiting.
+    pub full_limit: Option<FullLimit>,
     /// When this was read, by the database's clock.
     pub read_at: Timestamp,
 }
@@ -97,6 +104,7 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<Run> {
         swid: accession(row, "swid", operation)?,
         tag: word(row, "tag", operation, "the tag of a run")?,
         status: word(row, "status", operation, "a status of a run")?,
+        priority: priority(row, operation)?,
         note: column(row, "note", operation)?,
         workflow: accession(row, "workflow", operation)?,
         workflow_name: column(row, "workflow_name", operation)?,
@@ -118,8 +126,16 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<Run> {
             .transpose()?,
         launcher_seen_at: column::<Option<i64>>(row, "launcher_seen_at", operation)?
             .map(Timestamp::from_micros),
+        held_because: column(row, "held_because", operation)?,
+        full_limit: None,
         read_at: time("read_at")?,
     })
+}
+
+/// Reads the priority of a run.
+pub(crate) fn priority(row: &AnyRow, operation: &'static str) -> Result<i32> {
+    let number: i64 = column(row, "priority", operation)?;
+    decode(i32::try_from(number), operation, number, "a priority")
 }
 
 /// Reads the engine that was demanded.

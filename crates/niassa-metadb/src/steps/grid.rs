@@ -31,7 +31,7 @@ sql! {
             max(t.ended_at - t.started_at) as longest \
         from step s join run r on r.swid = s.run join object o on o.swid = s.run \
             left join attempt t on t.run = s.run and t.idx = s.idx and t.number = s.attempt \
-        where ", visible_run!(), " and s.run in \
+        where ", readable_run!(), " and s.run in \
             (select cast(value ->> 0 as bigint) from json_each($4)) \
         group by s.run, s.name, s.status order by s.run desc, min(s.idx)");
 }

@@ -52,7 +52,7 @@ sql! {
                 and u.number = a.number and u.stream = 'stdout' \
             left join attempt_log e on e.run = a.run and e.idx = a.idx \
                 and e.number = a.number and e.stream = 'stderr' \
-        where ", visible_run!(), " and s.run = $4 \
+        where ", readable_run!(), " and s.run = $4 \
             and (cast($5 as text) is null or s.status = $5) \
             and s.idx > $6 \
         order by s.idx limit $7");

@@ -65,7 +65,16 @@ impl Launches {
     ) -> ScheduledRun {
         let mut run = new_run(self.workflow, host);
         change(&mut run);
-        match self.scheduler.schedule(&self.bob, run, None).await.unwrap() {
+        self.schedule_run(&self.bob, run).await
+    }
+
+    /// Schedules a run of another account.
+    pub(crate) async fn schedule_as(&self, owner: &Access, host: &str) -> ScheduledRun {
+        self.schedule_run(owner, new_run(self.workflow, host)).await
+    }
+
+    async fn schedule_run(&self, owner: &Access, run: NewRun) -> ScheduledRun {
+        match self.scheduler.schedule(owner, run, None).await.unwrap() {
             Scheduling::Accepted(Once::Done(run)) => run,
             other => panic!("{other:?}"),
         }
@@ -121,6 +130,7 @@ pub(crate) fn new_run(workflow: Accession, host: &str) -> NewRun {
         host: host.parse().unwrap(),
         engine: None,
         options: "{}".to_owned(),
+        priority: 0,
         values: "{}".to_owned(),
         sources: "{}".to_owned(),
         parents: Vec::new(),
@@ -144,11 +154,12 @@ pub(crate) async fn account(metadb: &MetaDb, email: &str) -> Access {
         email: "root".to_owned(),
         sees: Sees::Everything,
         hosts: None,
+        origin: None,
     };
     let made = metadb.create_account(&root, &new, None).await.unwrap();
     assert!(matches!(made, Once::Done(AccountMade::Made(_))));
     let id = metadb.account_to_sign_in(&new.email).await.unwrap().unwrap().id;
-    Access { account: id, email: email.to_owned(), sees: Sees::Own, hosts: None }
+    Access { account: id, email: email.to_owned(), sees: Sees::Own, hosts: None, origin: None }
 }
 
 /// Asks for runs with a label to launch.

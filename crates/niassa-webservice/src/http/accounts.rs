@@ -14,7 +14,7 @@ use niassa_model::account::{Action, Email};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::SignedIn;
+use super::auth::{Origin, SignedIn};
 use super::extract::{Body, Keyed, PageQuery, Params, page, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
@@ -79,9 +79,10 @@ async fn list(
 async fn create(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Keyed { once, request }: Keyed<CreateAccount>,
 ) -> Result<(StatusCode, Json<Account>), Failed> {
-    let access = signed_in.may(Action::Administer)?;
+    let access = signed_in.may(Action::Administer)?.coming_from(origin);
     let account = create_account::create_account(&app, &access, request, once).await?;
     Ok((StatusCode::CREATED, Json(shown(account))))
 }
@@ -95,10 +96,11 @@ async fn create(
 async fn change(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Address(email): Address,
     Body(request): Body<ChangeAccount>,
 ) -> Result<Json<Account>, Failed> {
-    let access = signed_in.may(Action::Administer)?;
+    let access = signed_in.may(Action::Administer)?.coming_from(origin);
     let account = change_account::change_account(&app, &access, &email, &request).await?;
     Ok(Json(shown(account)))
 }
@@ -111,11 +113,14 @@ async fn change(
 async fn password(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Address(email): Address,
     Body(request): Body<SetPassword>,
 ) -> Result<StatusCode, Failed> {
     let own = email == signed_in.0.email;
-    let access = signed_in.may(if own { Action::ManageSelf } else { Action::Administer })?;
+    let access = signed_in
+        .may(if own { Action::ManageSelf } else { Action::Administer })?
+        .coming_from(origin);
     set_password::set_password(&app, &access, &email, &request.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,5 +1,6 @@
 //! Who is asking, as an argument of a handler.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -57,6 +58,17 @@ impl FromRequestParts<App> for SignedIn {
         let header = parts.headers.get(AUTHORIZATION).ok_or_else(sign_in::missing)?;
         let client = app.proxies.client(peer(parts), &parts.headers);
         app.sign_in.caller(&app.metadb, header.as_bytes(), client).await.map(Self)
+    }
+}
+
+/// The address that a request came from, for the audit log.
+pub(crate) struct Origin(pub(crate) IpAddr);
+
+impl FromRequestParts<App> for Origin {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(Self(app.proxies.client(peer(parts), &parts.headers)))
     }
 }
 

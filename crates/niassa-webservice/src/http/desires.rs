@@ -3,20 +3,24 @@
 use axum::Json;
 use axum::extract::State;
 use niassa_api::error::Problem;
-use niassa_api::runs::{CancelRuns, EndDeadRuns, RetryRuns, RunResults};
+use niassa_api::runs::{CancelRuns, EndDeadRuns, PrioritizeRuns, RetryRuns, RunResults};
 use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::SignedIn;
+use super::auth::{Origin, SignedIn};
 use super::extract::Body;
 use crate::app::App;
 use crate::error::Failed;
-use crate::usecases::{cancel, retry};
+use crate::usecases::{cancel, prioritize, retry};
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(cancel)).routes(routes!(it_is_dead)).routes(routes!(retry))
+    OpenApiRouter::new()
+        .routes(routes!(cancel))
+        .routes(routes!(it_is_dead))
+        .routes(routes!(priority))
+        .routes(routes!(retry))
 }
 
 /// Asks for runs to be cancelled. A run that cannot be does not fail the call.
@@ -26,9 +30,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn cancel(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Body(request): Body<CancelRuns>,
 ) -> Result<Json<RunResults>, Failed> {
-    let access = signed_in.may(Action::Schedule)?;
+    let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     cancel::cancel(&app, &access, request).await.map(Json)
 }
 
@@ -40,10 +45,24 @@ async fn cancel(
 async fn it_is_dead(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Body(request): Body<EndDeadRuns>,
 ) -> Result<Json<RunResults>, Failed> {
-    let access = signed_in.may(Action::Schedule)?;
+    let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     cancel::end_dead(&app, &access, request).await.map(Json)
+}
+
+/// Says how urgent runs are. A run whose priority cannot be changed does not fail the call.
+#[utoipa::path(post, path = niassa_api::paths::RUNS_PRIORITY, tag = "runs",
+    request_body = PrioritizeRuns,
+    responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
+async fn priority(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Body(request): Body<PrioritizeRuns>,
+) -> Result<Json<RunResults>, Failed> {
+    let access = signed_in.may(Action::Schedule)?;
+    prioritize::prioritize(&app, &access, request).await.map(Json)
 }
 
 /// Asks for runs to be tried again. A run that cannot be does not fail the call.
@@ -52,9 +71,10 @@ async fn it_is_dead(
 async fn retry(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Body(request): Body<RetryRuns>,
 ) -> Result<Json<RunResults>, Failed> {
-    let access = signed_in.may(Action::Schedule)?;
+    let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     retry::retry(&app, &access, request).await.map(Json)
 }
 

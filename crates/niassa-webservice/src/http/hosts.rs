@@ -1,23 +1,27 @@
 //! Routes of host labels and their launchers.
 
-use axum::Json;
-use axum::extract::State;
-use niassa_api::hosts::Host;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::{Json, http::StatusCode};
+use niassa_api::error::{Problem, ProblemCode};
+use niassa_api::hosts::{HoldHost, Host};
 use niassa_api::page::Page;
 use niassa_api::paths;
 use niassa_metadb::launchers;
 use niassa_model::account::Action;
+use niassa_model::host::HostLabel;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::SignedIn;
-use super::extract::{PageQuery, Params, page_after, page_size};
+use super::auth::{Origin, SignedIn};
+use super::extract::{Body, PageQuery, Params, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
+use crate::usecases::hold_host;
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(hold, release))
 }
 
 /// Lists labels with the launchers that serve them and the runs that wait, sorted by label.
@@ -40,6 +44,52 @@ async fn list(
     Ok(Json(Page { items: rows.into_iter().map(shown).collect(), next }))
 }
 
+/// Holds a label: it gives out no new launches; what runs goes on. Only for administrators.
+#[utoipa::path(put, path = paths::HOST_HOLD, tag = "hosts", request_body = HoldHost,
+    params(("host" = String, Path, description = "The label.")),
+    responses((status = 204, description = "It gives out nothing new.")))]
+async fn hold(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Origin(origin): Origin,
+    Label(host): Label,
+    Body(request): Body<HoldHost>,
+) -> Result<StatusCode, Failed> {
+    let access = signed_in.may(Action::Administer)?.coming_from(origin);
+    hold_host::hold(&app, &access, &host, &request.reason).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Releases a label. Only for administrators.
+#[utoipa::path(delete, path = paths::HOST_HOLD, tag = "hosts",
+    params(("host" = String, Path, description = "The label.")),
+    responses((status = 204, description = "It gives out launches again."),
+        (status = 404, description = "It is not held.", body = Problem)))]
+async fn release(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Origin(origin): Origin,
+    Label(host): Label,
+) -> Result<StatusCode, Failed> {
+    let access = signed_in.may(Action::Administer)?.coming_from(origin);
+    hold_host::release(&app, &access, &host).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The label in the path: `{host}`.
+struct Label(HostLabel);
+
+impl FromRequestParts<App> for Label {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        let bad = |detail| Failed::new(ProblemCode::BadRequest, detail);
+        let text = Path::<String>::from_request_parts(parts, app).await;
+        let text = text.map_err(|error| bad(error.body_text()))?.0;
+        text.parse().map(Self).map_err(|error| bad(format!("{error}")))
+    }
+}
+
 fn shown(host: launchers::Host) -> Host {
     let (os_user, machine) = host.launcher.map(|at| (at.os_user, at.machine)).unzip();
     Host {
@@ -52,6 +102,7 @@ fn shown(host: launchers::Host) -> Host {
         oldest_waiting_micros: host.oldest_waiting_micros,
         waiting: host.waiting,
         oldest_waiting: host.oldest_waiting,
+        held_because: host.held_because,
     }
 }
 

@@ -12,7 +12,7 @@ use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::SignedIn;
+use super::auth::{Origin, SignedIn};
 use super::extract::{Body, Keyed, RUN_BYTES, Swid};
 use crate::app::App;
 use crate::error::Failed;
@@ -51,10 +51,11 @@ async fn study(
 async fn reader(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Swid(swid): Swid,
     Body(request): Body<AddReader>,
 ) -> Result<StatusCode, Failed> {
-    let access = signed_in.may(Action::Schedule)?;
+    let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     share_study::share_study(&app, &access, swid, &request.email).await?;
     Ok(StatusCode::NO_CONTENT)
 }

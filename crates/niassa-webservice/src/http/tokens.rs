@@ -11,7 +11,7 @@ use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::auth::SignedIn;
+use super::auth::{Origin, SignedIn};
 use super::extract::{Keyed, PageQuery, Params, page, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
@@ -43,9 +43,10 @@ async fn list(
 async fn create(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Keyed { once, request }: Keyed<CreateToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>), Failed> {
-    let access = signed_in.may(Action::ManageSelf)?;
+    let access = signed_in.may(Action::ManageSelf)?.coming_from(origin);
     let (token, secret) = create_token::create_token(&app, &access, request, once).await?;
     Ok((StatusCode::CREATED, Json(CreatedToken { token: shown(token), secret })))
 }
@@ -58,9 +59,10 @@ async fn create(
 async fn revoke(
     State(app): State<App>,
     signed_in: SignedIn,
+    Origin(origin): Origin,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failed> {
-    let access = signed_in.may(Action::ManageSelf)?;
+    let access = signed_in.may(Action::ManageSelf)?.coming_from(origin);
     revoke_token::revoke_token(&app, &access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,6 +30,7 @@ struct Row {
     seen: Option<Moment>,
     waiting: u64,
     waiting_since: Option<Moment>,
+    held_because: Option<String>,
 }
 
 /// Shows hosts.
@@ -46,7 +47,7 @@ fn row(host: &Host) -> Row {
     let search = format!("host:\"{label}\"");
     let launcher = host.launcher.as_ref();
     Row {
-        user: shown(&host.user),
+        user: host.user.as_deref().map(shown).unwrap_or_default(),
         account: host.account.as_deref().map(shown).unwrap_or_default(),
         host: shown(label),
         runs_of_host: format!("/runs?{}", query([("q", search.as_str())])),
@@ -55,5 +56,6 @@ fn row(host: &Host) -> Row {
         seen: host.seen_at.map(moment),
         waiting: host.waiting,
         waiting_since: host.oldest_waiting.map(moment),
+        held_because: host.held_because.as_deref().map(shown),
     }
 }

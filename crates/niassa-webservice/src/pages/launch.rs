@@ -206,6 +206,7 @@ async fn request(app: &App, workflow: Accession, form: &Form) -> Result<Schedule
         },
         sources: vec![source],
         overrides: Vec::new(),
+        priority: 0,
         claim_for: None,
     })
 }

@@ -35,6 +35,7 @@ impl TestService {
             email: "bob@lab.net".to_owned(),
             sees: Sees::Own,
             hosts: None,
+            origin: None,
         };
         let bundle = NewBundle {
             workflow: NewWorkflow {

@@ -36,6 +36,7 @@ pub(crate) async fn reschedule(
         host: request.host.unwrap_or(asked.host),
         engine: request.engine.or(asked.engine),
         options,
+        priority: asked.priority,
         sources: values.sources,
         overrides: values.overrides,
         claim_for: None,

@@ -14,6 +14,8 @@ use niassa_model::run::RunTag;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{check_holder, check_number};
+use super::hold_host::check_not_held;
+use super::prioritize::check_priority;
 use crate::app::App;
 use crate::error::Failed;
 
@@ -51,6 +53,9 @@ pub(super) async fn schedule_from(
     once: Option<OnceKey>,
 ) -> Result<ScheduledRun, Failed> {
     check(&request)?;
+    if request.claim_for.is_some() {
+        check_not_held(app, &request.host).await?;
+    }
     let workflow = request.workflow;
     let sources = request.sources.into_iter().map(with_short_name).collect();
     let asked = AskedValues { sources, overrides: request.overrides };
@@ -62,6 +67,7 @@ pub(super) async fn schedule_from(
         host: request.host,
         engine: request.engine,
         options: json(&request.options)?,
+        priority: request.priority,
         values: json(&resolved.values)?,
         sources,
         parents: request.parents,
@@ -98,6 +104,7 @@ fn check(request: &ScheduleRun) -> Result<(), Failed> {
     if let Some(holder) = &request.claim_for {
         check_holder(holder)?;
     }
+    check_priority(request.priority)?;
     check_options(&request.options)?;
     match request.sources.iter().find(|source| source.text.len() > INI_BYTES) {
         Some(source) => {

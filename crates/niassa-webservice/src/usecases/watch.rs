@@ -124,6 +124,7 @@ mod tests {
             email: "ann@lab.net".to_owned(),
             sees: Sees::Everything,
             hosts: None,
+            origin: None,
         };
         Watch::begin(app, access, Some(0)).await
     }

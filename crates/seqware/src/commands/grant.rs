@@ -1,4 +1,8 @@
-//! `seqware grant`: letting others see what is yours.
+//! `seqware grant`: letting others see what is yours, or launch it.
+
+pub mod launch;
+pub mod list;
+pub mod revoke;
 
 use clap::Subcommand;
 use niassa_model::accession::Accession;
@@ -14,6 +18,12 @@ use crate::exit::{Exit, Failure};
 pub enum Command {
     #[command(about = "Let an account read a study and everything below it")]
     Read(ReadArgs),
+    #[command(about = "Let an account launch your runs on a host")]
+    Launch(launch::Args),
+    #[command(about = "List who may launch whose runs")]
+    List(list::Args),
+    #[command(about = "Take back that an account may launch runs")]
+    Revoke(revoke::Args),
 }
 
 /// Lets an account read a study, the runs below it, and their files.
@@ -34,6 +44,9 @@ pub struct ReadArgs {
 pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
         Command::Read(args) => block_on(read(args, context)),
+        Command::Launch(args) => block_on(launch::run(args, context)),
+        Command::List(args) => block_on(list::run(args, context)),
+        Command::Revoke(args) => block_on(revoke::run(args, context)),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod ini;
 pub mod launch_scheduled;
 pub mod logs;
+pub mod priority;
 pub mod propagate_statuses;
 pub mod report;
 pub mod reschedule;
@@ -35,6 +36,8 @@ pub enum Command {
     Cancel(cancel::Args),
     #[command(about = "Ask for failed or cancelled runs to be tried again")]
     Retry(retry::Args),
+    #[command(about = "Say how urgent runs are")]
+    Priority(priority::Args),
     #[command(about = "Schedule a run's workflow and values once more")]
     Reschedule(reschedule::Args),
     #[command(about = "Write a run's standard output to a file")]
@@ -55,6 +58,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Explain(args) => block_on(explain::run(args, context)),
         Command::Cancel(args) => block_on(cancel::run(args, context)),
         Command::Retry(args) => block_on(retry::run(args, context)),
+        Command::Priority(args) => block_on(priority::run(args, context)),
         Command::Reschedule(args) => block_on(reschedule::run(args, context)),
         Command::Stdout(args) => block_on(logs::run(args, logs::Stream::Stdout, context)),
         Command::Stderr(args) => block_on(logs::run(args, logs::Stream::Stderr, context)),

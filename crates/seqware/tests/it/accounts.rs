@@ -99,3 +99,135 @@ fn a_service_that_is_away_is_told_apart() {
     let back = bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     assert_eq!(back.stderr.lines().count(), 1, "its end is told: {}", back.stderr);
 }
+
+fn a_service_account_launches_for_others(database: Database) {
+    let Some(site) = Site::start_on(database) else { return };
+    let (alice, svc) = (site.account("alice@lab.net"), site.account("svc@lab.net"));
+    let workflow = install(&site, &alice);
+    let run = alice.schedule(workflow, "here", &[]);
+    let other = alice.schedule(workflow, "there", &[]);
+    let none = svc.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    assert_eq!(none.stdout, "Number of submitted workflows: 0\n");
+
+    let to = ["grant", "launch", "--to", "svc@lab.net", "--host", "here", "--expires", "90d"];
+    let granted = alice.seqware(&to).ok().stdout;
+    assert_eq!(granted, "svc@lab.net may launch runs of alice@lab.net on here (grant 1)\n");
+    let stolen = ["grant", "launch", "--from", "alice@lab.net", "--to", "svc@lab.net"];
+    svc.seqware(&[&stolen[..], &["--host", "there"]].concat()).fails(4);
+    svc.launch_and_finish("here");
+    svc.launch_and_finish("there");
+    assert_eq!(alice.status(run), "completed");
+    assert_eq!(alice.status(other), "submitted", "it was granted for one label");
+    assert_eq!(svc.status(run), "completed", "whoever launches may read");
+    let hosts = alice.seqware(&["host", "list", "--tsv"]).ok().stdout;
+    assert!(hosts.contains("alice@lab.net\tsvc@lab.net\there\t"), "{hosts}");
+
+    let grants = svc.seqware(&["grant", "list", "--tsv"]).ok().stdout;
+    assert!(grants.contains("\tgood\t"), "{grants}");
+    svc.seqware(&["grant", "revoke", "1"]).fails(3);
+    alice.seqware(&["grant", "revoke", "1"]).ok();
+    let grants = alice.seqware(&["grant", "list", "--tsv"]).ok().stdout;
+    assert!(grants.contains("\trevoked\t"), "{grants}");
+    let again = alice.schedule(workflow, "here", &[]);
+    svc.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    assert_eq!(alice.status(again), "submitted");
+    let accession = again.to_string();
+    svc.seqware(&["workflow-run", "report", "--accession", &accession]).fails(3);
+}
+
+#[test]
+fn a_service_account_launches_for_others_on_sqlite() {
+    a_service_account_launches_for_others(Database::Sqlite);
+}
+
+#[test]
+fn a_service_account_launches_for_others_on_postgres() {
+    a_service_account_launches_for_others(Database::Postgres);
+}
+
+#[test]
+fn a_held_host_launches_nothing_new() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let workflow = install(&site, &bob);
+    let run = bob.schedule(workflow, "here", &[]);
+    let hold = ["host", "hold", "--host", "here", "--reason", "new disks until Friday"];
+    bob.seqware(&hold).fails(4);
+    let admin = site.admin();
+    assert_eq!(admin.seqware(&hold).ok().stdout, "here is held: new disks until Friday\n");
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    assert_eq!(bob.status(run), "submitted");
+    let accession = run.to_string();
+    let why = bob.seqware(&["workflow-run", "explain", "--accession", &accession]).ok().stdout;
+    assert!(why.contains("here is held: new disks until Friday"), "{why}");
+    let hosts = bob.seqware(&["host", "list", "--tsv"]).ok().stdout;
+    assert!(hosts.contains("\tnew disks until Friday"), "{hosts}");
+    admin.seqware(&["host", "release", "--host", "here"]).ok();
+    admin.seqware(&["host", "release", "--host", "here"]).fails(3);
+    bob.launch_and_finish("here");
+    assert_eq!(bob.status(run), "completed");
+}
+
+#[test]
+fn a_limit_holds_back_the_less_urgent() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let workflow = install(&site, &bob);
+    let waits = bob.schedule(workflow, "here", &[]);
+    let urgent = bob.schedule(workflow, "here", &[]);
+    let accession = urgent.to_string();
+    bob.seqware(&["workflow-run", "priority", "--accession", &accession, "--priority", "9"]).ok();
+    let number = workflow.to_string();
+    let set = ["limit", "set", "--workflow", &number, "--runs", "1"];
+    bob.seqware(&set).fails(4);
+    let admin = site.admin();
+    admin.seqware(&set).ok();
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    assert_eq!(bob.status(waits), "submitted");
+    let held = waits.to_string();
+    let why = bob.seqware(&["workflow-run", "explain", "--accession", &held]).ok().stdout;
+    assert!(why.contains("waiting: limit of 1 running run of workflow Nap 1"), "{why}");
+    let listed = admin.seqware(&["limit", "list", "--tsv"]).ok().stdout;
+    assert!(listed.contains(&format!("workflow {workflow}\t1\t1\t")), "{listed}");
+    bob.propagate_until(urgent, "completed");
+    bob.launch_and_finish("here");
+    assert_eq!(bob.status(waits), "completed");
+    admin.seqware(&["limit", "remove", "--workflow", &number]).ok();
+    admin.seqware(&["limit", "remove", "--workflow", &number]).fails(3);
+}
+
+fn the_audit_log_tells_who_did_what(database: Database) {
+    let Some(site) = Site::start_on(database) else { return };
+    let bob = site.account("bob@lab.net");
+    let workflow = install(&site, &bob);
+    let run = bob.schedule(workflow, "here", &[]).to_string();
+    site.write_user("bob@lab.net", "guess").seqware(&["workflow", "list"]).fails(4);
+    let bob = site.write_user("bob@lab.net", "password-of-bob@lab.net");
+    bob.seqware(&["workflow-run", "cancel", "--accession", &run]).ok();
+    bob.seqware(&["audit", "export"]).fails(4);
+    let admin = site.admin();
+    let exported = admin.seqware(&["audit", "export"]).ok().stdout;
+    let lines: Vec<serde_json::Value> =
+        exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let words: Vec<_> = lines.iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let last = &words[words.len() - 3..];
+    assert_eq!(last, ["account_create", "sign_in_failed", "run_cancel"]);
+    let cancel = lines.last().unwrap();
+    assert_eq!(cancel["account"], "bob@lab.net");
+    assert_eq!(cancel["subject"], format!("run {run}"));
+    assert_eq!(cancel["origin"], "127.0.0.1");
+    let checked = admin.seqware(&["audit", "check"]).ok().stdout;
+    let head = cancel["sha256"].as_str().unwrap();
+    let whole = format!("The audit log is whole: {} entries, ends with {head}\n", lines.len());
+    assert_eq!(checked, whole);
+}
+
+#[test]
+fn the_audit_log_tells_who_did_what_on_sqlite() {
+    the_audit_log_tells_who_did_what(Database::Sqlite);
+}
+
+#[test]
+fn the_audit_log_tells_who_did_what_on_postgres() {
+    the_audit_log_tells_who_did_what(Database::Postgres);
+}

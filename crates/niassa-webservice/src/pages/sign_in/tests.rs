@@ -106,7 +106,13 @@ async fn a_password_that_was_good_a_moment_ago_begins_no_session() {
     let me: WhoAmI = service.user("bob").get("/v1/whoami").await.json();
     // As another process would, which cannot make this one forget.
     let bob = service.app.metadb.account_to_sign_in(&me.email).await.unwrap().unwrap();
-    let access = Access { account: bob.id, email: BOB.to_owned(), sees: Sees::Own, hosts: None };
+    let access = Access {
+        account: bob.id,
+        email: BOB.to_owned(),
+        sees: Sees::Own,
+        hosts: None,
+        origin: None,
+    };
     service.app.metadb.set_password(&access, &me.email, "another hash").await.unwrap();
     assert!(service.user("bob").get("/v1/whoami").await.status.is_success(), "for a minute");
     let form = [("email", BOB), ("password", PASSWORD)];

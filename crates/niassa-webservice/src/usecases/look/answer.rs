@@ -5,6 +5,7 @@ use niassa_api::facts::{LogTail, Need};
 use niassa_api::runs::{Attempt, Run, RunLogEntry, Step, StepCounts, StepLog};
 use niassa_metadb::claims::Wish;
 use niassa_metadb::events::LogEntry;
+use niassa_metadb::limits::LimitKind;
 use niassa_metadb::runs;
 use niassa_metadb::steps::{self, StepStreams, StreamTail};
 use niassa_model::run::RunStatus;
@@ -13,10 +14,14 @@ use niassa_model::time::Timestamp;
 /// Writes a run.
 pub(in crate::usecases) fn run(run: runs::Run) -> Run {
     Run {
-        note: run.note.clone().or_else(|| note(&run)),
+        note: held(&run)
+            .or_else(|| limited(&run))
+            .or_else(|| run.note.clone())
+            .or_else(|| note(&run)),
         swid: run.swid,
         tag: run.tag,
         status: run.status,
+        priority: run.priority,
         workflow: run.workflow,
         workflow_name: run.workflow_name,
         workflow_version: run.workflow_version,
@@ -38,6 +43,25 @@ pub(in crate::usecases) fn run(run: runs::Run) -> Run {
         seen_at: run.seen_at,
         rescheduled_from: run.rescheduled_from,
     }
+}
+
+/// A hold keeps a run waiting whatever else is known of it.
+fn held(run: &runs::Run) -> Option<String> {
+    run.held_because.as_ref().map(|reason| format!("{} is held: {reason}", run.host))
+}
+
+/// So does a limit that is full.
+fn limited(run: &runs::Run) -> Option<String> {
+    let limit = run.full_limit?;
+    let on = match limit.kind {
+        LimitKind::Workflow => {
+            format!("of workflow {} {}", run.workflow_name, run.workflow_version)
+        }
+        LimitKind::Account => format!("of {}", run.account),
+        LimitKind::Host => format!("on {}", run.host),
+    };
+    let runs = if limit.runs == 1 { "run" } else { "runs" };
+    Some(format!("waiting: limit of {} running {runs} {on}", limit.runs))
 }
 
 /// What a status alone does not say: whom a run waits for.

@@ -140,6 +140,7 @@ async fn schedule(
         options: niassa_api::claims::SchedulerOptions::default(),
         sources,
         overrides,
+        priority: 0,
         claim_for: Some(holder.to_owned()),
     };
     let scheduled = client.schedule_run(&request, Uuid::new_v4()).await?;

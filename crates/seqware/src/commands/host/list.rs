@@ -13,7 +13,7 @@ use crate::ui::listing::{Column, Listing};
 /// Lists host labels: who schedules for them, who launches them, and what waits.
 ///
 /// User is the account that schedules; Account is the one the launcher signs in with; OS user is
-/// whose files and jobs the runs become.
+/// whose files and jobs the runs become; Held says why a label gives out no launches.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
@@ -29,6 +29,7 @@ const COLUMNS: &[Column] = &[
     Column::short("Last seen"),
     Column::short("Waiting"),
     Column::short("Oldest waiting"),
+    Column::long("Held"),
 ];
 
 /// Lists labels.
@@ -54,7 +55,7 @@ pub async fn run(_args: Args, context: &mut Context) -> Result<Exit, Failure> {
 fn row(host: Host, now: Timestamp) -> Vec<Cell> {
     let ago = |at: Option<Timestamp>| at.map_or(Cell::Empty, |at| Cell::Ago(at, now));
     vec![
-        Cell::Text(host.user),
+        Cell::maybe(host.user),
         Cell::maybe(host.account),
         Cell::text(host.host),
         Cell::maybe(host.os_user),
@@ -62,5 +63,6 @@ fn row(host: Host, now: Timestamp) -> Vec<Cell> {
         host.last_seen.map_or(Cell::text("never"), |at| Cell::Ago(at, now)),
         Cell::Number(i64::try_from(host.waiting).unwrap_or(i64::MAX)),
         ago(host.oldest_waiting),
+        Cell::maybe(host.held_because),
     ]
 }

@@ -48,6 +48,9 @@ pub struct Args {
     engine: Option<EngineKind>,
     #[command(flatten)]
     values: ValueArgs,
+    /// How urgent it is: of your runs that wait for the host the highest goes first
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
     #[command(flatten)]
     options: OptionArgs,
 }
@@ -89,6 +92,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         options: args.options.into(),
         sources: args.values.sources()?,
         overrides: args.values.overrides()?,
+        priority: args.priority,
         claim_for: None,
     };
     let scheduled = context.client()?.schedule_run(&request, Uuid::new_v4()).await?;

@@ -136,7 +136,12 @@ const ABOUT: usize = 11;
 
 fn about(run: &Run, now: Timestamp) -> Vec<(&'static str, String)> {
     let asked = words::moment(run.created_at);
-    let mut lines = vec![("asked", format!("{asked} by {}, for host {}", run.account, run.host))];
+    let urgent = match run.priority {
+        0 => String::new(),
+        priority => format!(", priority {priority}"),
+    };
+    let asked = format!("{asked} by {}, for host {}{urgent}", run.account, run.host);
+    let mut lines = vec![("asked", asked)];
     if let (Some(place), Some(machine)) = (&run.place, &run.launched_on) {
         lines.push((
             "placed",

@@ -23,6 +23,7 @@ pub fn a_run(status: RunStatus, steps: StepCounts) -> Run {
         swid: Accession::try_from(7).unwrap(),
         tag: RunTag::from_random([0; 10]),
         status,
+        priority: 0,
         note: None,
         workflow: Accession::try_from(1).unwrap(),
         workflow_name: "VariantCalling".to_owned(),

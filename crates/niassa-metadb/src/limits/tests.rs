@@ -1,0 +1,135 @@
+//! Limits and priorities on both databases.
+
+use niassa_model::step::Outcome;
+
+use super::{FullLimit, LimitKind, LimitOn};
+use crate::MetaDb;
+use crate::actions::Word;
+use crate::claims::{ClaimRequest, ClaimedRun};
+use crate::desires::WishRefused;
+use crate::grants::NewLaunchGrant;
+use crate::testing::launches::{Launches, account, fact, launch};
+use crate::testing::on_both;
+
+/// Ends a run that was claimed by `a`.
+async fn finish(site: &Launches, run: &ClaimedRun) {
+    assert_eq!(site.launch("a", run).await, [Word::Go; 4]);
+    site.facts(&[fact(run, 0, 1, Outcome::SUCCESS), fact(run, 1, 1, Outcome::SUCCESS)]).await;
+    site.release("a", run).await;
+}
+
+on_both! {
+    /// A limit counts what runs and what was given out; it has room again when something ends.
+    fn a_limit_holds_runs_back(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let here = LimitOn::Host("here".parse().unwrap());
+        assert!(site.metadb.set_limit(&site.bob, &here, 9).await.unwrap());
+        assert!(site.metadb.set_limit(&site.bob, &here, 2).await.unwrap());
+        for _ in 0..4 {
+            site.schedule("here").await;
+        }
+        let last = site.schedule("here").await.swid;
+        let first = site.claim(&launch("a", "here")).await;
+        assert_eq!((first.waiting, first.claims.len()), (5, 2));
+        assert_eq!(site.claim(&launch("b", "here")).await.claims.len(), 0);
+        let row = site.metadb.run(&site.bob, last).await.unwrap().unwrap();
+        assert_eq!(row.full_limit, Some(FullLimit { kind: LimitKind::Host, runs: 2 }));
+        let listed = site.metadb.limits().await.unwrap();
+        assert_eq!((listed[0].on.clone(), listed[0].runs, listed[0].running), (here.clone(), 2, 2));
+        site.schedule("there").await;
+        assert_eq!(site.claim(&launch("b", "there")).await.claims.len(), 1);
+
+        finish(&site, &first.claims[0]).await;
+        let row = site.metadb.run(&site.bob, last).await.unwrap().unwrap();
+        assert_eq!(row.full_limit, None);
+        assert_eq!(site.claim(&launch("b", "here")).await.claims.len(), 1);
+        assert!(site.metadb.remove_limit(&site.bob, &here).await.unwrap());
+        assert!(!site.metadb.remove_limit(&site.bob, &here).await.unwrap());
+        assert_eq!(site.claim(&launch("c", "here")).await.claims.len(), 2);
+    }
+
+    /// What a limit holds back keeps nothing behind it from being launched.
+    fn a_full_limit_keeps_nobody_else_waiting(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let svc = account(&site.metadb, "svc@lab.net").await;
+        let alice = account(&site.metadb, "alice@lab.net").await;
+        for owner in [&site.bob, &alice] {
+            let new = NewLaunchGrant {
+                owner: owner.email.parse().unwrap(),
+                grantee: "svc@lab.net".parse().unwrap(),
+                host: "here".parse().unwrap(),
+                seconds: None,
+            };
+            site.metadb.grant_launch(owner, &new, None).await.unwrap();
+        }
+        let bob = LimitOn::Account("bob@lab.net".parse().unwrap());
+        site.metadb.set_limit(&site.bob, &bob, 1).await.unwrap();
+        for _ in 0..10 {
+            site.schedule("here").await;
+        }
+        for _ in 0..10 {
+            site.schedule_as(&alice, "here").await;
+        }
+        let hosts = niassa_model::account::LaunchHosts::Any;
+        let some = ClaimRequest { limit: 6, ..launch("s", "here") };
+        let claimed = site.metadb.claim_runs(&svc, &hosts, &some).await.unwrap().claims;
+        let of = |email: &str| claimed.iter().filter(|run| run.account == email).count();
+        assert_eq!((of("bob@lab.net"), of("alice@lab.net")), (1, 5));
+        // Claimed once more by the same holder, a run has its room already.
+        let again = site.metadb.claim_runs(&svc, &hosts, &some).await.unwrap().claims;
+        assert_eq!(again.len(), 6);
+        assert!(again.iter().filter(|run| run.account == "bob@lab.net").count() <= 1);
+    }
+
+    /// Two launchers at once never fill a limit twice.
+    fn launchers_take_turns_at_a_limit(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let workflow = LimitOn::Workflow(site.workflow);
+        site.metadb.set_limit(&site.bob, &workflow, 5).await.unwrap();
+        for _ in 0..12 {
+            site.schedule("here").await;
+        }
+        let small = |holder: &str| ClaimRequest { limit: 3, ..launch(holder, "here") };
+        let (a, b, c) = (small("a"), small("b"), small("c"));
+        let (a, b, c) = tokio::join!(site.claim(&a), site.claim(&b), site.claim(&c));
+        assert_eq!(a.claims.len() + b.claims.len() + c.claims.len(), 5);
+    }
+
+    /// A limit is on something that there is.
+    fn limits_are_on_what_there_is(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let strange = [
+            LimitOn::Workflow(4_711.try_into().unwrap()),
+            LimitOn::Account("nobody@lab.net".parse().unwrap()),
+        ];
+        for on in &strange {
+            assert!(!site.metadb.set_limit(&site.bob, on, 1).await.unwrap());
+            assert!(!site.metadb.remove_limit(&site.bob, on).await.unwrap());
+        }
+        assert_eq!(site.metadb.limits().await.unwrap(), []);
+    }
+
+    /// The most urgent run is launched first, then the oldest; its owner may change that.
+    fn the_highest_priority_goes_first(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let old = site.schedule("here").await.swid;
+        let urgent = site.schedule_with("here", |run| run.priority = 5).await.swid;
+        let raised = site.schedule("here").await.swid;
+        let alice = account(&site.metadb, "alice@lab.net").await;
+        let theirs = site.metadb.prioritize_runs(&alice, &[raised], 9).await.unwrap();
+        assert_eq!(theirs[0].refused, Some(WishRefused::NoSuchRun));
+        let done = site.metadb.prioritize_runs(&site.bob, &[raised], 9).await.unwrap();
+        assert_eq!(done[0].refused, None);
+        let row = site.metadb.run(&site.bob, raised).await.unwrap().unwrap();
+        assert_eq!(row.priority, 9);
+        let log = site.metadb.log_of_run(&site.bob, raised, 0, 9).await.unwrap().unwrap();
+        assert_eq!(log.last().unwrap().detail.as_deref(), Some("priority 9 instead of 0"));
+        let one = ClaimRequest { limit: 1, ..launch("a", "here") };
+        let mut order = Vec::new();
+        for holder in ["a", "b", "c"] {
+            let one = ClaimRequest { holder: holder.to_owned(), ..one.clone() };
+            order.push(site.claim(&one).await.claims[0].swid);
+        }
+        assert_eq!(order, [raised, urgent, old]);
+    }
+}
