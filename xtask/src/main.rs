@@ -17,6 +17,7 @@
 mod bench;
 mod browser;
 mod demo;
+mod multihost;
 mod packages;
 mod repository;
 mod test;
@@ -35,10 +36,13 @@ Usage: cargo xtask <chore>
   test [GROUP...]  installs what the tests need and runs everything, or the named groups
   demo [ARG...]    fetches real reads and runs `seqware demo`, passing the arguments on
   browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures
+  multihost [LAYOUT...]
+                   runs docs/launching.md on hosts in namespaces (root): two-hosts three-hosts vm grid-engine
   bench [CASE...]  measures a release build against make; --quick, --json, --write (into docs)
   help             shows this
 
-Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration demo
+Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
+  multihost demo
 Bench cases: startup engine loop schedule memory planning
 ";
 
@@ -63,6 +67,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "test" => test::run(&Repository::open()?, rest),
         "demo" => demo::run(&Repository::open()?, rest),
         "browser" => browser::run(&Repository::open()?, rest),
+        "multihost" => multihost::run(&Repository::open()?, rest),
         "bench" => bench::run(&Repository::open()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

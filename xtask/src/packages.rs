@@ -31,6 +31,7 @@ pub(crate) const TESTS: &[Package] = &[
     Package { name: "curl", program: "curl" },
     Package { name: "openssl", program: "openssl" },
     Package { name: "cron", program: "cron" },
+    Package { name: "jq", program: "jq" },
     Package { name: "procps", program: "ps" },
     Package { name: "slurmctld", program: "slurmctld" },
     Package { name: "slurmd", program: "slurmd" },
@@ -52,6 +53,16 @@ apt-get \"$@\"";
 pub(crate) const BROWSER: &[Package] = &[
     Package { name: "chromium", program: "chromium" },
     Package { name: "chromium-driver", program: "chromedriver" },
+];
+
+/// What hosts in namespaces need beside that.
+pub(crate) const HOSTS: &[Package] = &[
+    Package { name: "util-linux", program: "unshare" },
+    Package { name: "iproute2", program: "ip" },
+    Package { name: "hostname", program: "hostname" },
+    Package { name: "passwd", program: "useradd" },
+    Package { name: "munge", program: "munged" },
+    Package { name: "logrotate", program: "logrotate" },
 ];
 
 /// What was missing, and what still is.

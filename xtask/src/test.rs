@@ -11,7 +11,7 @@ mod leftovers;
 mod outcome;
 mod postgres;
 mod shell_scripts;
-mod skips;
+pub(crate) mod skips;
 mod summary;
 
 use std::process::ExitCode;

@@ -19,6 +19,7 @@ pub mod reconcile;
 pub mod run_dir;
 pub mod step;
 pub(crate) mod step_program;
+pub mod told_program;
 
 /// Writes an error and everything it came from in one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

@@ -16,6 +16,7 @@ mod faults;
 mod files;
 mod follow;
 mod host;
+mod on_change;
 mod pipeline;
 mod service;
 mod settings;

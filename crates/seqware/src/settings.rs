@@ -201,6 +201,11 @@ impl Settings {
         self.path(Key::BundleDir)
     }
 
+    /// Returns the program that is told status changes, if one is set.
+    pub fn on_change(&self) -> Result<Option<PathBuf>, SettingsError> {
+        self.path(Key::OnChange)
+    }
+
     fn required(&self, key: Key) -> Result<&str, SettingsError> {
         self.text(key).ok_or(SettingsError::Missing(key))
     }

@@ -56,7 +56,7 @@ pub struct Turn {
     /// What keeps runs from going on, in words.
     pub problems: Vec<String>,
     /// Runs whose status is another one now, and those that were launched.
-    pub changed: usize,
+    pub changed: Vec<Accession>,
     /// What was heard of steps.
     pub facts: u64,
     /// Runs that are not over.
@@ -133,10 +133,10 @@ impl WorkLoop {
         if self.launched_at.is_none_or(|at| at.elapsed() >= self.pace.launch_every()) {
             self.launched_at = Some(Instant::now());
             let report = self.launcher.launch_tick(&self.launch, &mut on).await?;
-            turn.changed += report.launched.len();
+            turn.changed.extend(report.launched);
         }
         let report = self.propagator.propagate_tick(&mut on).await?;
-        turn.changed += report.changed.len();
+        turn.changed.extend(report.changed.into_iter().map(|(run, _)| run));
         turn.facts = report.facts;
         turn.active = report.active;
         self.active = report.active;

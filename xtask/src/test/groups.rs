@@ -8,7 +8,7 @@ use super::child::{Ending, Runner};
 use super::outcome::Outcome;
 use super::shell_scripts;
 use crate::repository::Repository;
-use crate::{demo, packages, tidy};
+use crate::{demo, multihost, packages, tidy};
 
 /// The group whose failure ends the run.
 pub(crate) const BUILD: &str = "build";
@@ -25,6 +25,7 @@ enum Work {
     Packages,
     Tidy,
     Shellcheck,
+    Multihost,
     Demo,
     /// A cargo command that succeeds or not.
     Cargo {
@@ -92,6 +93,7 @@ pub(crate) const GROUPS: &[Group] = &[
         name: "integration",
         work: Work::CargoTests(&[&["test", "--workspace", "--no-fail-fast", "--test", "*"]]),
     },
+    Group { name: "multihost", work: Work::Multihost },
     Group { name: "demo", work: Work::Demo },
 ];
 
@@ -101,6 +103,7 @@ pub(crate) fn run(repository: &Repository, runner: &Runner, group: &Group) -> Re
         Work::Packages => Ok(install_packages()),
         Work::Tidy => run_tidy(repository),
         Work::Shellcheck => run_shellcheck(repository, runner),
+        Work::Multihost => run_multihost(runner),
         Work::Demo => run_demo(runner),
         Work::Cargo { arguments, needs } => {
             if let Some(reason) = needs.and_then(|component| component.missing(repository)) {
@@ -125,7 +128,8 @@ fn check(name: &str, ending: &Ending) -> Outcome {
 }
 
 fn install_packages() -> Outcome {
-    let wanted: Vec<packages::Package> = [packages::DEMO, packages::TESTS].concat();
+    let wanted: Vec<packages::Package> =
+        [packages::DEMO, packages::TESTS, packages::HOSTS].concat();
     let result = packages::install(&wanted);
     if !result.installed.is_empty() {
         println!("packages: installed {}", result.installed.join(" "));
@@ -178,6 +182,14 @@ fn run_tests(
         outcome.add_tests(name, &ending);
     }
     Ok(outcome)
+}
+
+fn run_multihost(runner: &Runner) -> Result<Outcome> {
+    if let Some(reason) = multihost::obstacle() {
+        return Ok(Outcome::skipped("multihost", &reason));
+    }
+    // The build group made both executables.
+    Ok(check("multihost", &runner.run(&mut multihost::command(runner.target()))?))
 }
 
 fn run_demo(runner: &Runner) -> Result<Outcome> {

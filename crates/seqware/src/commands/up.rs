@@ -3,19 +3,26 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use niassa_api::client::Client;
+use niassa_model::accession::Accession;
 use niassa_model::account::Email;
 use niassa_model::host::HostLabel;
 use niassa_model::limits::MAX_JOBS;
 use niassa_model::place::EngineKind;
+use niassa_model::time::Clock;
 use niassa_pipeline::engine::cluster::ClusterSettings;
 use niassa_pipeline::reconcile::PipelineSettings;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use super::serve::{log_to_stderr, until_told_to_stop};
+use crate::clock::SystemClock;
 use crate::commands::{agent, init};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::on_change::OnChange;
 use crate::service::{self, Embedded, write_secret};
-use crate::settings::{Settings, this_executable};
+use crate::settings::{Key, Settings, this_executable};
 use crate::work_loop::{Pace, WorkLoop};
 use crate::{host, ui};
 
@@ -61,7 +68,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     let executable =
         this_executable().map_err(|error| Failure::io("find this program's file", error))?;
     let settings = PipelineSettings {
-        work_dir: runs,
+        work_dir: runs.clone(),
         bundle_dir: None,
         default_engine: EngineKind::Local,
         executable,
@@ -76,20 +83,29 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         label,
         Pace::Polling,
     )?;
+    let (sender, changed) = unbounded_channel();
+    let on_change = on_change(&runs, &embedded, context)?;
     tokio::select! {
         stopped = until_told_to_stop() => stopped?,
-        () = work_for_ever(&mut work) => {}
+        () = work_for_ever(&mut work, &sender) => {}
+        () = tell_for_ever(on_change, changed, &embedded.client) => {}
     }
     embedded.service.stop().await;
     Ok(Exit::Done)
 }
 
 /// Works until the process is stopped. What goes wrong is logged when it begins and when it ends.
-async fn work_for_ever(work: &mut WorkLoop) {
+async fn work_for_ever(work: &mut WorkLoop, sender: &UnboundedSender<Vec<Accession>>) {
     let mut told: Vec<String> = Vec::new();
     loop {
         let problems = match work.turn().await {
-            Ok(turn) => turn.problems,
+            Ok(turn) => {
+                if !turn.changed.is_empty() {
+                    // Its reader lives as long as this loop.
+                    drop(sender.send(turn.changed));
+                }
+                turn.problems
+            }
             Err(failure) => vec![failure.explain().to_owned()],
         };
         agent::tell(&mut told, problems);
@@ -97,6 +113,45 @@ async fn work_for_ever(work: &mut WorkLoop) {
             tracing::warn!("{}", failure.explain());
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         }
+    }
+}
+
+/// Returns the program that the environment names: `up` looks at no settings but its own.
+fn on_change(
+    runs: &Path,
+    embedded: &Embedded,
+    context: &Context,
+) -> Result<Option<OnChange>, Failure> {
+    let Some(program) = context.surroundings.variable(Key::OnChange.name()) else {
+        return Ok(None);
+    };
+    let program = PathBuf::from(program);
+    if !program.is_absolute() {
+        let what = format!("{} is `{}`", Key::OnChange.name(), program.display());
+        return Err(Failure::usage(what).with_hint("the absolute path of a program"));
+    }
+    Ok(Some(OnChange::new(program, runs, &format!("embedded {}", embedded.user))))
+}
+
+/// Tells the program what changed, beside the work: one that is slow holds up nothing.
+async fn tell_for_ever(
+    on_change: Option<OnChange>,
+    mut changed: UnboundedReceiver<Vec<Accession>>,
+    client: &Client,
+) {
+    let mut told = None;
+    while let Some(mut runs) = changed.recv().await {
+        while let Ok(more) = changed.try_recv() {
+            runs.extend(more);
+        }
+        runs.sort_unstable();
+        runs.dedup();
+        let Some(on_change) = &on_change else { continue };
+        let fault = on_change.tell(client, &runs, SystemClock.now()).await;
+        if let Some(fault) = fault.as_ref().filter(|fault| told.as_ref() != Some(*fault)) {
+            tracing::warn!("SW_ON_CHANGE: {fault}");
+        }
+        told = fault;
     }
 }
 

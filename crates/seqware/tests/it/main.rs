@@ -17,6 +17,7 @@ mod cron;
 mod founding_text;
 mod hostile;
 mod kill_loop;
+mod on_change;
 mod overlap;
 mod printed;
 mod provenance;

@@ -156,7 +156,7 @@ async fn schedule(
 
 /// What a turn of work means for whoever follows.
 fn heard(turn: Turn) -> Heard {
-    let news = match (turn.changed, turn.facts) {
+    let news = match (turn.changed.len(), turn.facts) {
         (1.., _) => News::Status,
         (0, 1..) => News::Steps,
         (0, 0) => News::None,

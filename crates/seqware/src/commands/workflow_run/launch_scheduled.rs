@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::faults::Faults;
-use crate::{host, pipeline};
+use crate::{host, on_change, pipeline};
 
 /// Launches the runs of this account that were scheduled for this host's label.
 ///
@@ -54,7 +54,8 @@ async fn tick(
         LaunchFilter::Accessions(args.accession)
     };
     let settings = pipeline::settings(context)?;
-    let launcher = Launcher::new(context.client()?, settings, pipeline::clock())?;
+    let client = context.client()?;
+    let launcher = Launcher::new(client.clone(), settings, pipeline::clock())?;
     let mut printed = Ok(());
     let ui = &mut context.ui;
     let report = launcher
@@ -71,6 +72,7 @@ async fn tick(
             WorkEvent::Problem(..) | WorkEvent::Engine(..) => problems.push(event),
         })
         .await?;
+    on_change::tell(&report.launched, &client, context, faults).await;
     printed?;
     match context.ui.format() {
         crate::ui::Format::Table => {}

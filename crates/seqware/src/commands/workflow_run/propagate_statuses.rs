@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::pipeline;
+use crate::faults::Faults;
+use crate::{on_change, pipeline};
 
 /// How long to wait for a change before looking at the service's wishes again.
 const WAIT: Duration = Duration::from_millis(50);
@@ -42,15 +43,16 @@ pub struct Args {
 
 /// Propagates statuses.
 pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
-    let faults = pipeline::faults("propagate-statuses", context)?;
+    let mut faults = pipeline::faults("propagate-statuses", context)?;
     let mut problems = Vec::new();
-    let result = propagate(args, context, &mut problems).await;
+    let result = propagate(args, context, &mut faults, &mut problems).await;
     pipeline::end_tick(result, problems, faults, context)
 }
 
 async fn propagate(
     args: Args,
     context: &mut Context,
+    faults: &mut Faults,
     problems: &mut Vec<WorkEvent>,
 ) -> Result<Exit, Failure> {
     let accessions = (!args.accession.is_empty()).then_some(args.accession);
@@ -58,7 +60,7 @@ async fn propagate(
     let client = context.client()?;
     let identity = format!("{} {}", context.settings()?.signed_in_as(), client.url());
     let mut propagator = Propagator::new(
-        client,
+        client.clone(),
         &identity,
         pipeline::settings(context)?,
         filter,
@@ -74,9 +76,14 @@ async fn propagate(
                 WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
             })
             .await?;
+        let is_last = !args.until_done || report.active == 0;
+        if is_last || !report.changed.is_empty() {
+            let runs: Vec<Accession> = report.changed.iter().map(|(run, _)| *run).collect();
+            on_change::tell(&runs, &client, context, faults).await;
+        }
         changed.extend(report.changed);
         calls += report.scheduler_calls;
-        if !args.until_done || report.active == 0 {
+        if is_last {
             break report.active;
         }
         propagator.wait_for_change(WAIT).await?;
