@@ -16,10 +16,12 @@ use niassa_api::client::{Client, ClientError};
 use niassa_api::runs::{Run, RunLogEntry, RunQuery, StepQuery};
 use niassa_model::accession::Accession;
 use niassa_model::limits::PAGE_MOST;
-use niassa_model::time::Timestamp;
+use niassa_model::time::{Clock, Timestamp};
 use niassa_pipeline::told_program::{self, TellError};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::clock::SystemClock;
 use crate::context::Context;
 use crate::exit::Failure;
 use crate::faults::Faults;
@@ -70,9 +72,32 @@ pub async fn tell(runs: &[Accession], client: &Client, context: &Context, faults
     }
 }
 
+/// Tells a program what changed, beside the work: one that is slow holds up nothing. Without a program what
+/// changed is passed over.
+pub async fn tell_for_ever(
+    on_change: Option<OnChange>,
+    mut changed: UnboundedReceiver<Vec<Accession>>,
+    client: Client,
+) {
+    let mut told = None;
+    while let Some(mut runs) = changed.recv().await {
+        while let Ok(more) = changed.try_recv() {
+            runs.extend(more);
+        }
+        runs.sort_unstable();
+        runs.dedup();
+        let Some(on_change) = &on_change else { continue };
+        let fault = on_change.tell(&client, &runs, SystemClock.now()).await;
+        if let Some(fault) = fault.as_ref().filter(|fault| told.as_ref() != Some(*fault)) {
+            tracing::warn!("SW_ON_CHANGE: {fault}");
+        }
+        told = fault;
+    }
+}
+
 impl OnChange {
     /// Returns the program that the settings name, if they do.
-    fn of(client: &Client, context: &Context) -> Result<Option<Self>, Failure> {
+    pub fn of(client: &Client, context: &Context) -> Result<Option<Self>, Failure> {
         let settings = context.settings()?;
         let Some(program) = settings.on_change()? else { return Ok(None) };
         let identity = format!("{} {}", settings.signed_in_as(), client.url());

@@ -3,13 +3,17 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use niassa_api::client::Client;
+use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_pipeline::agent::{Stream, Wakes};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::serve::log_to_stderr;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
+use crate::on_change::{self, OnChange};
 use crate::settings::Surroundings;
 use crate::work_loop::{Pace, WorkLoop};
 use crate::{host, pipeline};
@@ -49,14 +53,18 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     let mut work =
         WorkLoop::of_host(&client, &identity, settings, label.label.clone(), Pace::Woken)?;
     if args.once {
-        return once(&mut work, context).await;
+        return once(&mut work, &client, context).await;
     }
     log_to_stderr(&context.surroundings);
     if let Some(doubt) = label.doubt {
         tracing::warn!("{doubt}");
     }
     let supervisor = Supervisor::of(&context.surroundings);
-    let mut agent = Agent { work, wakes: Wakes::follow(client), supervisor, told: Vec::new() };
+    let (changed, receiver) = unbounded_channel();
+    let program = OnChange::of(&client, context)?;
+    tokio::spawn(on_change::tell_for_ever(program, receiver, client.clone()));
+    let wakes = Wakes::follow(client);
+    let mut agent = Agent { work, wakes, changed, supervisor, told: Vec::new() };
     tracing::info!(label = %label.label, "the agent serves this label");
     agent.supervisor.tell("READY=1");
     let exit = agent.work_until_told_to_stop().await;
@@ -65,15 +73,20 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
 }
 
 /// One tick of both commands.
-async fn once(work: &mut WorkLoop, context: &mut Context) -> Result<Exit, Failure> {
+async fn once(
+    work: &mut WorkLoop,
+    client: &Client,
+    context: &mut Context,
+) -> Result<Exit, Failure> {
     let mut faults = pipeline::faults("agent", context)?;
     let exit = match work.turn().await {
-        Ok(turn) if turn.problems.is_empty() => Exit::Done,
         Ok(turn) => {
+            on_change::tell(&turn.changed, client, context, &mut faults).await;
+            let exit = if turn.problems.is_empty() { Exit::Done } else { Exit::Partly };
             for problem in turn.problems {
                 faults.found(problem.clone(), problem);
             }
-            Exit::Partly
+            exit
         }
         Err(failure) => {
             faults.found(format!("exit {}", failure.exit().code()), failure.explain());
@@ -87,6 +100,8 @@ async fn once(work: &mut WorkLoop, context: &mut Context) -> Result<Exit, Failur
 struct Agent {
     work: WorkLoop,
     wakes: Wakes,
+    /// Runs whose status changed, for whoever wants to be told.
+    changed: UnboundedSender<Vec<Accession>>,
     supervisor: Supervisor,
     /// Problems that were logged and are not over.
     told: Vec<String>,
@@ -147,7 +162,13 @@ impl Agent {
             }
         };
         let problems = match turn {
-            Ok(turn) => turn.problems,
+            Ok(turn) => {
+                if !turn.changed.is_empty() {
+                    // Its reader lives as long as the agent.
+                    drop(self.changed.send(turn.changed));
+                }
+                turn.problems
+            }
             Err(failure) => vec![failure.explain().to_owned()],
         };
         tell(&mut self.told, problems);

@@ -3,24 +3,21 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use niassa_api::client::Client;
 use niassa_model::accession::Accession;
 use niassa_model::account::Email;
 use niassa_model::host::HostLabel;
 use niassa_model::limits::MAX_JOBS;
 use niassa_model::place::EngineKind;
-use niassa_model::time::Clock;
 use niassa_pipeline::engine::cluster::ClusterSettings;
 use niassa_pipeline::reconcile::PipelineSettings;
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::serve::{log_to_stderr, until_told_to_stop};
-use crate::clock::SystemClock;
 use crate::commands::{agent, init};
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::on_change::OnChange;
+use crate::on_change::{self, OnChange};
 use crate::service::{self, Embedded, write_secret};
 use crate::settings::{Key, Settings, this_executable};
 use crate::work_loop::{Pace, WorkLoop};
@@ -84,11 +81,11 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         Pace::Polling,
     )?;
     let (sender, changed) = unbounded_channel();
-    let on_change = on_change(&runs, &embedded, context)?;
+    let program = program_to_tell(&runs, &embedded, context)?;
     tokio::select! {
         stopped = until_told_to_stop() => stopped?,
         () = work_for_ever(&mut work, &sender) => {}
-        () = tell_for_ever(on_change, changed, &embedded.client) => {}
+        () = on_change::tell_for_ever(program, changed, embedded.client.clone()) => {}
     }
     embedded.service.stop().await;
     Ok(Exit::Done)
@@ -117,7 +114,7 @@ async fn work_for_ever(work: &mut WorkLoop, sender: &UnboundedSender<Vec<Accessi
 }
 
 /// Returns the program that the environment names: `up` looks at no settings but its own.
-fn on_change(
+fn program_to_tell(
     runs: &Path,
     embedded: &Embedded,
     context: &Context,
@@ -131,28 +128,6 @@ fn on_change(
         return Err(Failure::usage(what).with_hint("the absolute path of a program"));
     }
     Ok(Some(OnChange::new(program, runs, &format!("embedded {}", embedded.user))))
-}
-
-/// Tells the program what changed, beside the work: one that is slow holds up nothing.
-async fn tell_for_ever(
-    on_change: Option<OnChange>,
-    mut changed: UnboundedReceiver<Vec<Accession>>,
-    client: &Client,
-) {
-    let mut told = None;
-    while let Some(mut runs) = changed.recv().await {
-        while let Ok(more) = changed.try_recv() {
-            runs.extend(more);
-        }
-        runs.sort_unstable();
-        runs.dedup();
-        let Some(on_change) = &on_change else { continue };
-        let fault = on_change.tell(client, &runs, SystemClock.now()).await;
-        if let Some(fault) = fault.as_ref().filter(|fault| told.as_ref() != Some(*fault)) {
-            tracing::warn!("SW_ON_CHANGE: {fault}");
-        }
-        told = fault;
-    }
 }
 
 fn data_dir(flag: Option<PathBuf>, context: &Context) -> Result<PathBuf, Failure> {
