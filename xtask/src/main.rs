@@ -17,6 +17,7 @@
 mod bench;
 mod browser;
 mod demo;
+mod faults;
 mod multihost;
 mod packages;
 mod repository;
@@ -38,12 +39,14 @@ Usage: cargo xtask <chore>
   browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures
   multihost [LAYOUT...]
                    runs docs/launching.md on hosts in namespaces (root): two-hosts three-hosts vm grid-engine
+  faults           crashes everybody once, a sample of cells; --all, --seed N, --cell NAME,
+                   --engine E, --minutes M, --compare, --write (into docs), --from FILE
   bench [CASE...]  measures a release build against make; --quick, --json, --write (into docs)
   help             shows this
 
 Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
-  multihost demo
-Bench cases: startup engine loop schedule memory planning
+  faults multihost demo
+Bench cases: startup engine loop schedule memory planning clusters agent
 ";
 
 fn main() -> ExitCode {
@@ -68,6 +71,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "demo" => demo::run(&Repository::open()?, rest),
         "browser" => browser::run(&Repository::open()?, rest),
         "multihost" => multihost::run(&Repository::open()?, rest),
+        "faults" => faults::run(&Repository::open()?, rest),
         "bench" => bench::run(&Repository::open()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

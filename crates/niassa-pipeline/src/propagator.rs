@@ -145,13 +145,16 @@ impl Propagator {
             journal::read_new(&home, &mut offsets).map(|records| (records, offsets))
         })
         .await??;
+        crate::failpoint::reach("propagator.read");
         let unknown = news.iter().any(|(key, _)| !self.active.contains_key(&key.run));
         if unknown || self.listed_at.is_none_or(|at| at.elapsed() >= LIST_EVERY) {
             self.list(&mut report).await?;
         }
         let ours = news.into_iter().filter(|(key, _)| self.is_active(key.run, &key.tag)).collect();
         self.record(ours, &mut report).await?;
+        crate::failpoint::reach("propagator.recorded");
         self.offsets.keep(offsets)?;
+        crate::failpoint::reach("propagator.kept");
         let mut need: Vec<Accession> = self
             .active
             .iter()
@@ -309,6 +312,7 @@ impl Propagator {
                 limit: CLAIM_BATCH,
             };
             let claimed = self.reconciler.client.claim_runs(&request).await?;
+            crate::failpoint::reach("propagator.claimed");
             for claim in &claimed.claims {
                 self.pauses.acted(claim.swid);
                 acted.push(claim.swid);

@@ -141,6 +141,7 @@ impl Reconciler {
             on(WorkEvent::Working(claim.swid));
         }
         let result = self.work_on(claimed.claims, claimed.lease_seconds, on).await;
+        crate::failpoint::reach("launcher.done");
         lease.release().await;
         result
     }
@@ -151,6 +152,7 @@ impl Reconciler {
         lease_seconds: u64,
         on: Listener<'_>,
     ) -> Result<Vec<Accession>, PipelineError> {
+        crate::failpoint::reach("launcher.claimed");
         let (claims, mut refused) = self.with_bundles(claims).await;
         let mut by_place: BTreeMap<Place, Vec<WithBundle>> = BTreeMap::new();
         for (claim, bundle) in claims {
@@ -299,6 +301,7 @@ fn decide_each(
         }
     }
     sync_file_system(work_dir)?;
+    crate::failpoint::reach("launcher.prepared");
     Ok((ready, refused))
 }
 

@@ -2,13 +2,13 @@
 
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::child::{Ending, Runner};
 use super::outcome::Outcome;
 use super::shell_scripts;
 use crate::repository::Repository;
-use crate::{demo, multihost, packages, tidy};
+use crate::{demo, faults, multihost, packages, tidy};
 
 /// The group whose failure ends the run.
 pub(crate) const BUILD: &str = "build";
@@ -27,6 +27,8 @@ enum Work {
     Shellcheck,
     Multihost,
     Demo,
+    /// A sample of the crash tests, whose cells are counted one by one.
+    Faults,
     /// A cargo command that succeeds or not.
     Cargo {
         arguments: &'static [&'static str],
@@ -91,8 +93,21 @@ pub(crate) const GROUPS: &[Group] = &[
     },
     Group {
         name: "integration",
-        work: Work::CargoTests(&[&["test", "--workspace", "--no-fail-fast", "--test", "*"]]),
+        // The crash tests are a group of their own.
+        work: Work::CargoTests(&[&[
+            "test",
+            "--workspace",
+            "--no-fail-fast",
+            "--test",
+            "*",
+            "--",
+            "--skip",
+            "faults::matrix",
+            "--skip",
+            "faults::comparison",
+        ]]),
     },
+    Group { name: "faults", work: Work::Faults },
     Group { name: "multihost", work: Work::Multihost },
     Group { name: "demo", work: Work::Demo },
 ];
@@ -105,6 +120,7 @@ pub(crate) fn run(repository: &Repository, runner: &Runner, group: &Group) -> Re
         Work::Shellcheck => run_shellcheck(repository, runner),
         Work::Multihost => run_multihost(runner),
         Work::Demo => run_demo(runner),
+        Work::Faults => run_faults(repository, runner),
         Work::Cargo { arguments, needs } => {
             if let Some(reason) = needs.and_then(|component| component.missing(repository)) {
                 return Ok(Outcome::skipped(group.name, &reason));
@@ -180,6 +196,24 @@ fn run_tests(
     for arguments in runs {
         let ending = runner.run(repository.cargo().args(*arguments))?;
         outcome.add_tests(name, &ending);
+    }
+    Ok(outcome)
+}
+
+fn run_faults(repository: &Repository, runner: &Runner) -> Result<Outcome> {
+    let file = tempfile::NamedTempFile::new().context("cannot make the file of results")?;
+    let mut command = faults::sample(repository);
+    command.env(faults::RESULTS, file.path());
+    let ending = runner.run(&mut command)?;
+    let results = faults::Results::read(file.path())?;
+    println!("{}", results.counts());
+    // Skips are subtracted again: a test that skips itself counts as passed.
+    let passed = results.passed() + results.skipped();
+    let mut outcome = Outcome { passed, ..Outcome::default() };
+    results.failures().into_iter().for_each(|failure| outcome.add_failure(failure));
+    // The build failed, or the time was over.
+    if !ending.is_success() && !outcome.has_failed() {
+        outcome.add_failure(format!("faults: {ending}"));
     }
     Ok(outcome)
 }

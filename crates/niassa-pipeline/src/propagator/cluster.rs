@@ -118,6 +118,7 @@ impl Propagator {
             watch.active.iter().map(|(swid, run)| (*swid, run.clone())).collect();
         let first = self.looking(watch, queue);
         let found = blocking(move || first.look(&runs)).await?;
+        crate::failpoint::reach("propagator.looked");
         for (run, problem) in found.problems {
             on(WorkEvent::Problem(run, problem));
         }
@@ -172,6 +173,7 @@ impl Propagator {
                 report.facts += call.len() as u64;
                 let request = RecordFacts { facts: call, notes: Vec::new() };
                 let answer = self.reconciler.client.record_facts(&request).await?;
+                crate::failpoint::reach("propagator.told");
                 let refused: HashSet<usize> =
                     answer.refused.iter().map(|refused| refused.position as usize).collect();
                 let recorded = Arc::make_mut(&mut watch.recorded);

@@ -94,6 +94,7 @@ impl Reconciler {
         let (own, holder) = (cluster.clone(), self.holder.clone());
         let look = move || look_and_decide(&own, prepared, &holder, now, lease_seconds);
         let looked = blocking(look).await??;
+        failpoint::reach("launcher.looked");
         let LookedAt { mut runs, refused, queue } = looked;
         self.record_refusals(refused, on).await?;
         self.record_before(cluster, &mut runs).await?;

@@ -62,6 +62,7 @@ impl Reconciler {
             words[position] = stricter(words[position], answer.word);
             ready[position].accessions.extend(answer.accessions);
         }
+        crate::failpoint::reach("launcher.agreed");
         let claims: Vec<&Claim> = unrecorded.iter().map(|at| &ready[*at].claim).collect();
         let stale = self.stale(&claims).await?;
         for (position, is_stale) in unrecorded.into_iter().zip(stale) {
@@ -199,7 +200,9 @@ fn deliver(
         all.extend(orders(&run.run, &run.decision, &run.accessions, now));
     }
     if !all.is_empty() {
+        crate::failpoint::reach("launcher.kept");
         client::deliver(home, &all)?;
+        crate::failpoint::reach("launcher.delivered");
         client::ensure_supervisor(home, executable)?;
     }
     Ok(())

@@ -74,6 +74,7 @@ fn prepare_run(
         )));
     }
     let directory = dir.make()?;
+    crate::failpoint::reach("launcher.directory");
     dir.store_run(&RunFile {
         swid: claim.swid,
         tag: claim.tag.clone(),
@@ -88,6 +89,7 @@ fn prepare_run(
         Some(stored) => stored,
         None => make_plan(claim, &dir, bundle)?,
     };
+    crate::failpoint::reach("launcher.planned");
     if claim.plan_sha256.as_ref().is_some_and(|known| *known != stored.sha256) {
         let path = dir.path().display();
         return Err(NotPrepared::NotNow(format!(

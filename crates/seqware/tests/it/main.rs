@@ -14,6 +14,7 @@ mod bundle_launch;
 mod cluster_reasons;
 mod clusters;
 mod cron;
+mod faults;
 mod founding_text;
 mod hostile;
 mod kill_loop;

@@ -95,21 +95,33 @@ impl Site {
     /// Makes a site whose service is configured with further lines; they may name files in the
     /// site's folder.
     pub fn start_with(database: Database, more: impl Fn(&Path) -> String) -> Option<Self> {
+        let metadb = match database {
+            Database::Sqlite => None,
+            Database::Postgres => Some(fresh_postgres()?),
+        };
+        Some(Self::start_at(metadb, 2, more))
+    }
+
+    /// Makes a site with a MetaDB at a place, by default in the site's folder, and claims that last so
+    /// long.
+    pub fn start_at(
+        metadb: Option<String>,
+        lease_seconds: u32,
+        more: impl Fn(&Path) -> String,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let more_config = more(folder.path());
-        let metadb = match database {
-            Database::Sqlite => folder.path().join("niassa.db").display().to_string(),
-            Database::Postgres => fresh_postgres()?,
-        };
+        let metadb =
+            metadb.unwrap_or_else(|| folder.path().join("niassa.db").display().to_string());
         let url = String::new();
         let mut site =
-            Self { folder, metadb, lease_seconds: 2, more_config, service: None, port: 0, url };
+            Self { folder, metadb, lease_seconds, more_config, service: None, port: 0, url };
         let metadb = site.metadb.clone();
         site.bare(&["metadb", "init", "--metadb", &metadb, "--admin", ADMIN], "admin-password\n")
             .ok();
         site.serve();
         site.write_user(ADMIN, "admin-password");
-        Some(site)
+        site
     }
 
     /// Runs `seqware` without an account.

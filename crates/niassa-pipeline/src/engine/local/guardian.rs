@@ -51,6 +51,7 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
         .env(GUARDIAN, std::process::id().to_string())
         .stdin(Stdio::null());
     let supervisor = command.spawn().map_err(failed("start", executable))?.id();
+    crate::failpoint::reach("guardian.started");
     let mut is_orphaned = false;
     let mut early: VecDeque<Inherited> = VecDeque::new();
     loop {
@@ -60,6 +61,7 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
         let end = reap(pid).map_err(failed("reap", home.path()))?;
         if pid == supervisor {
             is_orphaned = true;
+            crate::failpoint::reach("guardian.orphaned");
             early.drain(..).for_each(|inherited| append_at_last(home, &inherited));
             continue;
         }

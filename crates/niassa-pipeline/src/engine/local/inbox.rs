@@ -24,6 +24,7 @@ pub(super) fn put(home: &LocalHome, orders: &[Order]) -> Result<(), LocalError> 
     let mut file = fs::File::create(&temporary).map_err(failed("write", &temporary))?;
     file.write_all(&text).map_err(failed("write", &temporary))?;
     file.sync_data().map_err(failed("sync", &temporary))?;
+    crate::failpoint::reach("launcher.written");
     fs::rename(&temporary, &place).map_err(failed("rename to", &place))?;
     sync_folder(&home.inbox())
 }

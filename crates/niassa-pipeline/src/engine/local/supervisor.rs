@@ -268,6 +268,7 @@ impl Supervisor {
             Event::Inbox => self.read_inbox(),
             Event::Synced(number) => self.synced(number),
             Event::Ended { start, outcome, ran } => {
+                crate::failpoint::reach("supervisor.told");
                 self.release(&start.key);
                 // Room is filled before anything is written: a write may wait for the disk.
                 self.start_what_fits();
@@ -324,6 +325,7 @@ impl Supervisor {
             }
         }
         self.shop.writer.append(&records)?;
+        crate::failpoint::reach("supervisor.ordered");
         for key in self.table.settle(&ordered, now) {
             ends.push((key, SKIPPED, None));
         }
@@ -390,6 +392,7 @@ impl Supervisor {
 
     /// Everything up to this number is durable: grants may start, ends count.
     fn synced(&mut self, number: u64) -> Result<(), LocalError> {
+        crate::failpoint::reach("supervisor.synced");
         self.durable = self.durable.max(number);
         while self.granted.front().is_some_and(|(granted, _)| *granted <= number) {
             if let Some((_, starts)) = self.granted.pop_front() {
@@ -460,6 +463,7 @@ impl Supervisor {
         let records: Vec<Record> =
             starts.iter().map(|start| Record::Granted { key: start.key.clone() }).collect();
         let number = self.shop.writer.append(&records)?;
+        crate::failpoint::reach("supervisor.granted");
         self.granted.push_back((number, starts));
         Ok(())
     }

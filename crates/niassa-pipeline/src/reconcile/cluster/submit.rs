@@ -68,6 +68,7 @@ pub(super) fn hand_over(
         failpoint::reach("launcher.intended");
         let handed = submit_all(cluster, &waiting);
         is_full = note_all(runs, waiting, handed, now)?;
+        failpoint::reach("launcher.noted");
         match cluster.scheduler.look() {
             Ok(seen) => queue = seen,
             Err(silent) => {
@@ -288,6 +289,7 @@ fn submit_all(cluster: &Cluster, waiting: &[Waiting]) -> Vec<Option<Handed>> {
             if position >= waiting.len() || is_full.load(Ordering::Relaxed) {
                 return;
             }
+            failpoint::reach("launcher.to-submit");
             let result = cluster.scheduler.submit(&waiting[position].request);
             failpoint::reach("launcher.submitting");
             if matches!(result, Err(SubmitError::Full(_))) {

@@ -125,17 +125,22 @@ impl Shop {
         started_at: Timestamp,
         mut child: Child,
     ) -> Result<Ended, LocalError> {
+        crate::failpoint::reach("supervisor.spawned");
         let pid = child.id();
         let started = Started { key: start.key.clone(), pid, at: started_at };
         self.writer.note(&Record::Started(started))?;
+        crate::failpoint::reach("supervisor.started");
         self.running.started(&start.key, pid);
         // A process that was stopped meanwhile does not listen any more; its end says so.
         let _unheard = child.stdin.take().map(|mut word| word.write_all(b"\n"));
+        crate::failpoint::reach("supervisor.said");
         let ended = match wait_unreaped(pid) {
             Ok(end) => self.ended(start, started_at, self.clock.now(), end),
             Err(error) => self.not_seen(start, started_at, &error),
         };
+        crate::failpoint::reach("supervisor.ended");
         self.writer.note(&Record::Ran(ended.clone()))?;
+        crate::failpoint::reach("supervisor.ran");
         if self.running.is_stopped(&start.key) {
             give_grace(&start.key, pid, STOP_GRACE);
         }
@@ -152,9 +157,11 @@ impl Shop {
     /// Goes on with an attempt whose command was found to have ended.
     pub(super) fn finish(&self, start: &Start, ended: Ended) -> Result<Outcome, LocalError> {
         let ended = self.provision(start, ended);
+        crate::failpoint::reach("supervisor.provisioned");
         let outcome = ended.outcome;
         self.running.leave(&start.key);
         self.writer.exit(&start.attempt_dir, ended)?;
+        crate::failpoint::reach("supervisor.exited");
         Ok(outcome)
     }
 
