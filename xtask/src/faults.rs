@@ -7,6 +7,7 @@ mod results;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -48,10 +49,10 @@ fn play(repository: &Repository, options: &Options) -> Result<(bool, Results)> {
     Ok((status.context("cannot start cargo test")?.success(), Results::read(&path)?))
 }
 
-/// Returns the command that plays a sample, for the whole test run; it writes its results to where
+/// Returns the command that plays a sample, for the whole test run, in the time it has left; it writes its results to where
 /// [`results::VARIABLE`] says.
-pub(crate) fn sample(repository: &Repository) -> Command {
-    command(repository, &Options::default())
+pub(crate) fn sample(repository: &Repository, left: Option<Duration>) -> Command {
+    command(repository, &Options::within(left))
 }
 
 /// The environment variable that names the file of results.

@@ -27,6 +27,9 @@ use summary::Row;
 
 /// How long the whole run may take on two cores.
 const LIMIT: Duration = Duration::from_mins(45);
+/// Until when groups that show more of what others have shown already are begun in a whole run: those that
+/// would not be over by then are skipped by name. By themselves they take the time they need.
+const BUDGET: Duration = Duration::from_mins(18);
 /// How long a process may take to end after the command that started it.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -44,7 +47,14 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode>
                 took: Duration::ZERO,
                 outcome: Outcome::skipped(group.name, reason),
             },
-            None => run_group(repository, &runner, group)?,
+            None => match left(group, started.elapsed()).filter(|_| names.is_empty()) {
+                Some(left) if left < group.takes => Row {
+                    group: group.name,
+                    took: Duration::ZERO,
+                    outcome: Outcome::skipped(group.name, &too_late(group)),
+                },
+                left => run_group(repository, &runner, group, left)?,
+            },
         };
         if runner.is_late() {
             obstacle = obstacle.or(Some("the time of the run was over"));
@@ -62,10 +72,28 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode>
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn run_group(repository: &Repository, runner: &Runner, group: &Group) -> Result<Row> {
+/// Returns the time that is left for a group of a whole run; `None` for one that is never left out.
+fn left(group: &Group, elapsed: Duration) -> Option<Duration> {
+    (group.takes > Duration::ZERO).then(|| BUDGET.saturating_sub(elapsed))
+}
+
+fn too_late(group: &Group) -> String {
+    format!(
+        "the {} minutes for a whole run would have been over; `cargo xtask test {}` runs it",
+        BUDGET.as_secs() / 60,
+        group.name
+    )
+}
+
+fn run_group(
+    repository: &Repository,
+    runner: &Runner,
+    group: &Group,
+    left: Option<Duration>,
+) -> Result<Row> {
     println!("\n== {}", group.name);
     let started = Instant::now();
-    let mut outcome = match groups::run(repository, runner, group) {
+    let mut outcome = match groups::run(repository, runner, group, left) {
         Ok(outcome) => outcome,
         Err(error) => Outcome::failed(format!("{}: {error:#}", group.name)),
     };
@@ -90,6 +118,17 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Group>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_groups_that_show_more_are_left_out_when_time_is_short() {
+        let late = BUDGET - Duration::from_secs(30);
+        let out: Vec<&str> = GROUPS
+            .iter()
+            .filter(|group| left(group, late).is_some_and(|left| left < group.takes))
+            .map(|group| group.name)
+            .collect();
+        assert_eq!(out, ["demo", "multihost", "faults"]);
+    }
 
     #[test]
     fn groups_are_chosen_by_name_and_run_in_their_order() {

@@ -1,6 +1,7 @@
 //! The groups of the test run, as data, and how each kind is run.
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -17,7 +18,21 @@ pub(crate) const BUILD: &str = "build";
 pub(crate) struct Group {
     /// What it is called on the command line and in the table.
     pub(crate) name: &'static str,
+    /// How long it may well take, for a group that a whole run leaves out when its time is short.
+    pub(crate) takes: Duration,
     work: Work,
+}
+
+impl Group {
+    /// A group that no run leaves out.
+    const fn always(name: &'static str, work: Work) -> Self {
+        Self { name, takes: Duration::ZERO, work }
+    }
+
+    /// A group that shows more of what others have shown already.
+    const fn in_time(name: &'static str, takes: Duration, work: Work) -> Self {
+        Self { name, takes, work }
+    }
 }
 
 /// What a group does.
@@ -52,49 +67,48 @@ enum Component {
 /// The packages of the workspace are always selected together: selecting fewer changes the features
 /// of shared dependencies, and cargo would build those again.
 pub(crate) const GROUPS: &[Group] = &[
-    Group { name: "packages", work: Work::Packages },
-    Group {
-        name: BUILD,
-        work: Work::Cargo { arguments: &["build", "--workspace", "--all-targets"], needs: None },
-    },
-    Group {
-        name: "fmt",
-        work: Work::Cargo {
+    Group::always("packages", Work::Packages),
+    Group::always(
+        BUILD,
+        Work::Cargo { arguments: &["build", "--workspace", "--all-targets"], needs: None },
+    ),
+    Group::always(
+        "fmt",
+        Work::Cargo {
             arguments: &["fmt", "--all", "--check"],
             needs: Some(Component::Rustup { name: "rustfmt", subcommand: "fmt" }),
         },
-    },
-    Group { name: "tidy", work: Work::Tidy },
-    Group {
-        name: "clippy",
-        work: Work::Cargo {
+    ),
+    Group::always("tidy", Work::Tidy),
+    Group::always(
+        "clippy",
+        Work::Cargo {
             arguments: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
             needs: Some(Component::Rustup { name: "clippy", subcommand: "clippy" }),
         },
-    },
-    Group {
-        name: "doc",
-        work: Work::Cargo { arguments: &["doc", "--workspace", "--no-deps"], needs: None },
-    },
-    Group { name: "shellcheck", work: Work::Shellcheck },
-    Group {
-        name: "deny",
-        work: Work::Cargo {
+    ),
+    Group::always(
+        "doc",
+        Work::Cargo { arguments: &["doc", "--workspace", "--no-deps"], needs: None },
+    ),
+    Group::always("shellcheck", Work::Shellcheck),
+    Group::always(
+        "deny",
+        Work::Cargo {
             arguments: &["deny", "check", "bans", "licenses", "sources"],
             needs: Some(Component::Plugin { name: "cargo-deny", subcommand: "deny" }),
         },
-    },
-    Group {
-        name: "unit",
-        work: Work::CargoTests(&[
+    ),
+    Group::always(
+        "unit",
+        Work::CargoTests(&[
             &["test", "--workspace", "--no-fail-fast", "--lib", "--bins"],
             &["test", "--workspace", "--no-fail-fast", "--doc"],
         ]),
-    },
-    Group {
-        name: "integration",
-        // The crash tests are a group of their own.
-        work: Work::CargoTests(&[&[
+    ),
+    Group::always(
+        "integration",
+        Work::CargoTests(&[&[
             "test",
             "--workspace",
             "--no-fail-fast",
@@ -106,21 +120,28 @@ pub(crate) const GROUPS: &[Group] = &[
             "--skip",
             "faults::comparison",
         ]]),
-    },
-    Group { name: "faults", work: Work::Faults },
-    Group { name: "multihost", work: Work::Multihost },
-    Group { name: "demo", work: Work::Demo },
+    ),
+    Group::in_time("demo", Duration::from_mins(1), Work::Demo),
+    Group::in_time("multihost", Duration::from_mins(3), Work::Multihost),
+    Group::in_time("faults", Duration::from_mins(2), Work::Faults),
 ];
 
 /// Runs a group. An error is a failure of the group, said by the caller.
-pub(crate) fn run(repository: &Repository, runner: &Runner, group: &Group) -> Result<Outcome> {
+///
+/// `left` is the time that a whole run has left for it.
+pub(crate) fn run(
+    repository: &Repository,
+    runner: &Runner,
+    group: &Group,
+    left: Option<Duration>,
+) -> Result<Outcome> {
     match &group.work {
         Work::Packages => Ok(install_packages()),
         Work::Tidy => run_tidy(repository),
         Work::Shellcheck => run_shellcheck(repository, runner),
         Work::Multihost => run_multihost(runner),
         Work::Demo => run_demo(runner),
-        Work::Faults => run_faults(repository, runner),
+        Work::Faults => run_faults(repository, runner, left),
         Work::Cargo { arguments, needs } => {
             if let Some(reason) = needs.and_then(|component| component.missing(repository)) {
                 return Ok(Outcome::skipped(group.name, &reason));
@@ -200,9 +221,9 @@ fn run_tests(
     Ok(outcome)
 }
 
-fn run_faults(repository: &Repository, runner: &Runner) -> Result<Outcome> {
+fn run_faults(repository: &Repository, runner: &Runner, left: Option<Duration>) -> Result<Outcome> {
     let file = tempfile::NamedTempFile::new().context("cannot make the file of results")?;
-    let mut command = faults::sample(repository);
+    let mut command = faults::sample(repository, left);
     command.env(faults::RESULTS, file.path());
     let ending = runner.run(&mut command)?;
     let results = faults::Results::read(file.path())?;
