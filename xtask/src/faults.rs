@@ -51,7 +51,7 @@ fn play(repository: &Repository, options: &Options) -> Result<(bool, Results)> {
 
 /// Returns the command that plays a sample, for the whole test run, in the time it has left; it writes its results to where
 /// [`results::VARIABLE`] says.
-pub(crate) fn sample(repository: &Repository, left: Option<Duration>) -> Command {
+pub(crate) fn sample(repository: &Repository, left: Duration) -> Command {
     command(repository, &Options::within(left))
 }
 

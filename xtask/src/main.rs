@@ -34,7 +34,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <chore>
 
   tidy             checks crate edges, sizes, forbidden words and the paths ARCHITECTURE.md names
-  test [GROUP...]  installs what the tests need and runs everything, or the named groups
+  test [GROUP...]  installs what the tests need and runs everything, or the named groups;
+                   --minutes N before them leaves out what shows more of the same
   demo [ARG...]    fetches real reads and runs `seqware demo`, passing the arguments on
   browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures
   multihost [LAYOUT...]
@@ -45,7 +46,7 @@ Usage: cargo xtask <chore>
   help             shows this
 
 Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
-  faults multihost demo
+  demo multihost faults
 Bench cases: startup engine loop schedule memory planning clusters agent
 ";
 

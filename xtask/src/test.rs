@@ -17,7 +17,7 @@ mod summary;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::repository::Repository;
 use child::Runner;
@@ -27,14 +27,13 @@ use summary::Row;
 
 /// How long the whole run may take on two cores.
 const LIMIT: Duration = Duration::from_mins(45);
-/// Until when groups that show more of what others have shown already are begun in a whole run: those that
-/// would not be over by then are skipped by name. By themselves they take the time they need.
-const BUDGET: Duration = Duration::from_mins(18);
 /// How long a process may take to end after the command that started it.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// Runs all groups, or those named, and prints what came of them.
-pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode> {
+/// Runs all groups, or those named, and prints what came of them. With `--minutes N` groups that show more of
+/// what others have shown already are left out, by name, where they would not be over by then.
+pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitCode> {
+    let (budget, names) = asked(arguments)?;
     let groups = chosen(names)?;
     let started = Instant::now();
     let runner = Runner::new(repository.target()?, started + LIMIT)?;
@@ -47,8 +46,8 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode>
                 took: Duration::ZERO,
                 outcome: Outcome::skipped(group.name, reason),
             },
-            None => match left(group, started.elapsed()).filter(|_| names.is_empty()) {
-                Some(left) if left < group.takes => Row {
+            None => match budget.saturating_sub(started.elapsed()) {
+                left if left < group.takes => Row {
                     group: group.name,
                     took: Duration::ZERO,
                     outcome: Outcome::skipped(group.name, &too_late(group)),
@@ -72,24 +71,26 @@ pub(crate) fn run(repository: &Repository, names: &[String]) -> Result<ExitCode>
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Returns the time that is left for a group of a whole run; `None` for one that is never left out.
-fn left(group: &Group, elapsed: Duration) -> Option<Duration> {
-    (group.takes > Duration::ZERO).then(|| BUDGET.saturating_sub(elapsed))
+/// Divides what was asked into the time for the run and the names of groups.
+fn asked(arguments: &[String]) -> Result<(Duration, &[String])> {
+    match arguments {
+        [option, minutes, names @ ..] if option == "--minutes" => {
+            let minutes = minutes.parse().with_context(|| format!("`{minutes}` is no number"))?;
+            Ok((Duration::from_mins(minutes), names))
+        }
+        names => Ok((LIMIT, names)),
+    }
 }
 
 fn too_late(group: &Group) -> String {
-    format!(
-        "the {} minutes for a whole run would have been over; `cargo xtask test {}` runs it",
-        BUDGET.as_secs() / 60,
-        group.name
-    )
+    format!("its time would not have been enough; `cargo xtask test {}` runs it", group.name)
 }
 
 fn run_group(
     repository: &Repository,
     runner: &Runner,
     group: &Group,
-    left: Option<Duration>,
+    left: Duration,
 ) -> Result<Row> {
     println!("\n== {}", group.name);
     let started = Instant::now();
@@ -120,13 +121,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_groups_that_show_more_are_left_out_when_time_is_short() {
-        let late = BUDGET - Duration::from_secs(30);
-        let out: Vec<&str> = GROUPS
-            .iter()
-            .filter(|group| left(group, late).is_some_and(|left| left < group.takes))
-            .map(|group| group.name)
-            .collect();
+    fn a_time_for_the_run_stands_before_the_names() {
+        let words = |text: &str| -> Vec<String> {
+            text.split_whitespace().map(ToOwned::to_owned).collect()
+        };
+        let all = words("--minutes 18 demo");
+        assert_eq!(asked(&all).unwrap(), (Duration::from_mins(18), &all[2..]));
+        assert_eq!(asked(&[]).unwrap(), (LIMIT, &[][..]));
+        assert!(asked(&words("--minutes soon")).is_err());
+    }
+
+    #[test]
+    fn only_groups_that_show_more_can_be_left_out() {
+        let out: Vec<&str> =
+            GROUPS.iter().filter(|g| g.takes > Duration::ZERO).map(|g| g.name).collect();
         assert_eq!(out, ["demo", "multihost", "faults"]);
     }
 

@@ -50,8 +50,8 @@ impl Default for Options {
 
 impl Options {
     /// Returns a sample that is over in about this time: what has begun needs a minute to end.
-    pub(super) fn within(left: Option<Duration>) -> Self {
-        let seconds = left.map_or(SAMPLE_SECONDS, |left| left.as_secs().saturating_sub(60));
+    pub(super) fn within(left: Duration) -> Self {
+        let seconds = left.as_secs().saturating_sub(60);
         Self { seconds: Some(seconds.min(SAMPLE_SECONDS)), ..Self::default() }
     }
 
@@ -127,8 +127,8 @@ mod tests {
         assert_eq!(seconds("--all"), None);
         assert_eq!(seconds("--cell local/sqlite"), None);
         assert_eq!(seconds("--all --minutes 8"), Some(480));
-        assert_eq!(Options::within(None).seconds, Some(SAMPLE_SECONDS));
-        assert_eq!(Options::within(Some(Duration::from_secs(100))).seconds, Some(40));
+        assert_eq!(Options::within(Duration::from_mins(9)).seconds, Some(SAMPLE_SECONDS));
+        assert_eq!(Options::within(Duration::from_secs(100)).seconds, Some(40));
     }
 
     #[test]

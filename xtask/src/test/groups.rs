@@ -133,7 +133,7 @@ pub(crate) fn run(
     repository: &Repository,
     runner: &Runner,
     group: &Group,
-    left: Option<Duration>,
+    left: Duration,
 ) -> Result<Outcome> {
     match &group.work {
         Work::Packages => Ok(install_packages()),
@@ -221,7 +221,7 @@ fn run_tests(
     Ok(outcome)
 }
 
-fn run_faults(repository: &Repository, runner: &Runner, left: Option<Duration>) -> Result<Outcome> {
+fn run_faults(repository: &Repository, runner: &Runner, left: Duration) -> Result<Outcome> {
     let file = tempfile::NamedTempFile::new().context("cannot make the file of results")?;
     let mut command = faults::sample(repository, left);
     command.env(faults::RESULTS, file.path());
