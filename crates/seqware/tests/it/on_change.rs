@@ -12,8 +12,8 @@ use crate::site::{Site, User, skip, wait_for};
 const NAP: &str = "niassa: 1\nname: Nap\nversion: \"1\"\ndescription: Does nothing\nsteps:\n  \
     - name: nap\n    command: sleep 0.2\n";
 
-/// Keeps each event in a file of its own.
-const KEEP: &str = "mkdir -p events && cat > \"events/$$-$RANDOM\"";
+/// Keeps each event in a file of its own, which is there only once it is whole.
+const KEEP: &str = "mkdir -p events && cat > \".$$\" && mv \".$$\" \"events/$$-$RANDOM\"";
 
 /// Writes a program into the site's folder, and returns somebody whose settings name it.
 fn listening(site: &Site, script: &str) -> User {
