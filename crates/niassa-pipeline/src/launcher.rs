@@ -6,7 +6,7 @@ use niassa_api::claims::{ClaimRuns, ClaimWant, Claimed};
 use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
-use niassa_model::limits::CLAIM_BATCH;
+use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH};
 use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
 
@@ -73,6 +73,7 @@ impl Launcher {
         let mut left = claimed.waiting;
         while !claimed.claims.is_empty() {
             left = left.saturating_sub(claimed.claims.len() as u64);
+            self.gather(filter, &mut claimed, &mut left).await?;
             report.launched.extend(self.reconciler.reconcile(claimed, on).await?);
             if left == 0 {
                 break;
@@ -80,6 +81,27 @@ impl Launcher {
             claimed = self.claim(filter).await?;
         }
         Ok(report)
+    }
+
+    /// Claims more runs for a cluster: its queue is looked at once per wave, for however many runs.
+    async fn gather(
+        &self,
+        filter: &LaunchFilter,
+        claimed: &mut Claimed,
+        left: &mut u64,
+    ) -> Result<(), ClientError> {
+        while *left > 0
+            && claimed.claims.len() < CLUSTER_BATCH
+            && claimed.claims.iter().all(|claim| self.reconciler.is_for_a_cluster(claim))
+        {
+            let more = self.claim(filter).await?.claims;
+            if more.is_empty() {
+                return Ok(());
+            }
+            *left = left.saturating_sub(more.len() as u64);
+            claimed.claims.extend(more);
+        }
+        Ok(())
     }
 
     async fn claim(&self, filter: &LaunchFilter) -> Result<Claimed, ClientError> {

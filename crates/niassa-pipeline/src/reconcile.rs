@@ -183,6 +183,11 @@ impl Reconciler {
         Ok(launched)
     }
 
+    /// Tells whether a run is, or is to be, launched on a cluster that is served from here.
+    pub(crate) fn is_for_a_cluster(&self, claim: &Claim) -> bool {
+        self.place_of(claim).is_ok_and(|place| self.clusters.at(place).is_some())
+    }
+
     /// Returns the place a run is, or is to be, launched at.
     fn place_of(&self, claim: &Claim) -> Result<&Place, NotPrepared> {
         if let Some(place) = &claim.place {

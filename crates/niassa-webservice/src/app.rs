@@ -17,6 +17,7 @@ use crate::known_workflows::KnownWorkflows;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
 use crate::sign_in::SignIn;
+use crate::usecases::watch::NewestEntry;
 
 /// The service's state, shared by all requests.
 #[derive(Clone)]
@@ -52,6 +53,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     /// Places of those who follow the log.
     pub(crate) streams: Arc<Semaphore>,
+    /// How far the log is, for those who follow it.
+    pub(crate) newest: NewestEntry,
     /// Whether an account was found; none ever goes away again.
     pub(crate) has_accounts: AtomicBool,
 }

@@ -26,7 +26,7 @@ use crate::proxies::Proxies;
 use crate::server::Peers;
 use crate::sign_in::SignIn;
 use crate::tls::{self, TlsError};
-use crate::usecases::watch::MOST_STREAMS;
+use crate::usecases::watch::{MOST_STREAMS, NewestEntry};
 use crate::{http, server};
 
 /// How long closing the MetaDB may take.
@@ -164,6 +164,7 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         public_host: config.public_url.as_deref().and_then(host_of).map(str::to_owned),
         metrics: Metrics::default(),
         streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+        newest: NewestEntry::default(),
         has_accounts: AtomicBool::new(has_accounts),
     }))
 }

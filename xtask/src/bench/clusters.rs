@@ -26,10 +26,10 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let Some(slurm) = Slurm::start()? else {
         return Ok(vec![Row::beside("clusters", "skipped: Slurm is not installed")]);
     };
-    let site = Site::start(&bench.seqware)?;
-    let mut rows = submission(bench, &slurm, &site)?;
+    let mut rows = submission(bench, &slurm, &Site::start(&bench.seqware)?)?;
     slurm.clear()?;
-    rows.extend(one_tick(&slurm, &site)?);
+    // The runs before are still active there: their jobs were taken away.
+    rows.extend(one_tick(&slurm, &Site::start(&bench.seqware)?)?);
     Ok(rows)
 }
 

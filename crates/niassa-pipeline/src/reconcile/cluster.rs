@@ -16,7 +16,7 @@ use std::sync::Arc;
 use niassa_api::claims::{Claim, Desire, Done, EngineId, Launched, Word};
 use niassa_model::accession::Accession;
 use niassa_model::job::{JobEnd, JobId};
-use niassa_model::limits::ClusterWaits;
+use niassa_model::limits::{ClusterWaits, FACTS_PER_CALL};
 use niassa_model::place::Place;
 use niassa_model::run::RunStatus;
 use niassa_model::run::cluster::ClusterDecision;
@@ -177,9 +177,10 @@ impl Reconciler {
         let mut launched = Vec::new();
         for (position, run) in runs.iter_mut().enumerate() {
             if run.is_launched() {
-                let ids = std::mem::take(&mut run.ids);
-                let done = Done::Launched(Launched { ids });
-                actions.push((position, action(&run.claim, done)));
+                for ids in run.ids.chunks(FACTS_PER_CALL) {
+                    let done = Done::Launched(Launched { ids: ids.to_vec() });
+                    actions.push((position, action(&run.claim, done)));
+                }
                 launched.push(run.claim.swid);
             }
             let note = match run.note.take() {

@@ -168,9 +168,9 @@ fn into_calls(actions: Vec<(usize, RunAction)>) -> Vec<Vec<(usize, RunAction)>> 
         let size = match &action.done {
             Done::Steps(steps) => steps.len(),
             Done::Attempts(attempts) => attempts.attempts.len(),
+            Done::Launched(launched) => launched.ids.len().max(1),
             Done::Placed(_)
             | Done::Planned(_)
-            | Done::Launched(_)
             | Done::Verdicts(_)
             | Done::CouldNotPlan(_)
             | Done::Note(_) => 1,
@@ -226,5 +226,25 @@ pub(super) fn stricter(one: Word, other: Word) -> Word {
         (Word::Stale, _) | (_, Word::Stale) => Word::Stale,
         (Word::Cancel, _) | (_, Word::Cancel) => Word::Cancel,
         (Word::Go, Word::Go) => Word::Go,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use niassa_api::claims::EngineId;
+    use niassa_model::step::{AttemptNumber, StepIndex};
+
+    use super::*;
+
+    #[test]
+    fn no_call_names_more_than_the_service_takes() {
+        let id = EngineId { step: StepIndex(0), attempt: AttemptNumber::FIRST, id: "1".into() };
+        let launched = |_| Done::Launched(Launched { ids: vec![id.clone(); FACTS_PER_CALL] });
+        let action = |done| RunAction { swid: 7.try_into().unwrap(), epoch: 1, done };
+        let actions: Vec<_> = (0..50).map(launched).map(action).enumerate().collect();
+        let calls = into_calls(actions);
+        let ids = |call: &Vec<(usize, RunAction)>| call.len() * FACTS_PER_CALL;
+        assert!(calls.iter().all(|call| ids(call) <= STEPS_PER_CALL));
+        assert_eq!(calls.iter().map(Vec::len).sum::<usize>(), 50);
     }
 }

@@ -27,6 +27,28 @@ const LASTS: Duration = Duration::from_mins(10);
 /// Entries that are read at once.
 const ENTRIES: u32 = 500;
 
+/// The newest entry of the log, as somebody who follows it saw it lately: those whom nobody woke share one
+/// look per second, however many they are.
+#[derive(Default)]
+pub(crate) struct NewestEntry {
+    seen: tokio::sync::Mutex<Option<(Instant, i64)>>,
+}
+
+impl NewestEntry {
+    /// Looks, unless somebody did within this time.
+    async fn within(&self, age: Duration, app: &App) -> niassa_metadb::Result<i64> {
+        let mut seen = self.seen.lock().await;
+        if let Some((at, newest)) = *seen
+            && at.elapsed() < age
+        {
+            return Ok(newest);
+        }
+        let newest = app.metadb.newest_entry().await?;
+        *seen = Some((Instant::now(), newest));
+        Ok(newest)
+    }
+}
+
 /// Somebody who follows the log.
 pub(crate) struct Watch {
     app: App,
@@ -35,6 +57,8 @@ pub(crate) struct Watch {
     changed: watch::Receiver<()>,
     until: Instant,
     looked: Option<Instant>,
+    /// How old what others saw may be: nothing of it, for somebody who was woken.
+    may_be_old: Duration,
     _place: OwnedSemaphorePermit,
 }
 
@@ -56,7 +80,8 @@ impl Watch {
         let changed = app.changed.subscribe();
         let until = Instant::now() + LASTS;
         let app = app.clone();
-        Ok(Self { app, access, after, changed, until, looked: None, _place: place })
+        let (looked, may_be_old) = (None, Duration::ZERO);
+        Ok(Self { app, access, after, changed, until, looked, may_be_old, _place: place })
     }
 
     /// Waits for entries; `None` ends the stream. What was written before the service stops is told.
@@ -91,7 +116,7 @@ impl Watch {
 
     async fn look(&mut self) -> Result<Vec<RunLogEntry>, niassa_metadb::MetaDbError> {
         // Asked first: whatever is up to here and not among the entries is not for this caller.
-        let newest = self.app.metadb.newest_entry().await?;
+        let newest = self.app.newest.within(self.may_be_old, &self.app).await?;
         if newest <= self.after {
             return Ok(Vec::new());
         }
@@ -103,10 +128,13 @@ impl Watch {
     }
 
     async fn wait(&mut self) {
-        tokio::select! {
-            () = self.app.stopping.cancelled() => {}
-            _ = tokio::time::timeout(LOOK_EVERY, self.changed.changed()) => {}
-        }
+        self.may_be_old = tokio::select! {
+            () = self.app.stopping.cancelled() => Duration::ZERO,
+            woken = tokio::time::timeout(LOOK_EVERY, self.changed.changed()) => match woken {
+                Ok(_) => Duration::ZERO,
+                Err(_) => LOOK_EVERY / 2,
+            },
+        };
     }
 }
 
