@@ -49,10 +49,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns a sample that is over in about this time: what has begun needs a minute to end.
+    /// Returns a sample that is over in about this time: what has begun needs a minute and more to end, on Grid
+    /// Engine three.
     pub(super) fn within(left: Duration) -> Self {
-        let seconds = left.as_secs().saturating_sub(60);
-        Self { seconds: Some(seconds.min(SAMPLE_SECONDS)), ..Self::default() }
+        let seconds = left.as_secs().saturating_sub(90);
+        let engine = (left < Duration::from_mins(10)).then(|| "local,slurm".to_owned());
+        Self { seconds: Some(seconds.min(SAMPLE_SECONDS)), engine, ..Self::default() }
     }
 
     /// Reads the words of a command line.
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(seconds("--cell local/sqlite"), None);
         assert_eq!(seconds("--all --minutes 8"), Some(480));
         assert_eq!(Options::within(Duration::from_mins(9)).seconds, Some(SAMPLE_SECONDS));
-        assert_eq!(Options::within(Duration::from_secs(100)).seconds, Some(40));
+        assert_eq!(Options::within(Duration::from_mins(3)).seconds, Some(90));
     }
 
     #[test]
