@@ -19,7 +19,7 @@ use crate::work_loop::{Pace, WorkLoop};
 use crate::{host, pipeline};
 
 /// How often an agent looks by itself while it hears the service's events and nothing is active.
-const BACKSTOP: Duration = Duration::from_secs(30);
+const BACKSTOP: Duration = Duration::from_mins(1);
 
 /// How often it looks while it does not hear them.
 const DEAF: Duration = Duration::from_secs(2);
