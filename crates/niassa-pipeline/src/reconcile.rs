@@ -183,6 +183,11 @@ impl Reconciler {
         Ok(launched)
     }
 
+    /// Tells whether runs that demand no engine go to this one.
+    pub(crate) fn is_default(&self, engine: EngineKind) -> bool {
+        self.settings.default_engine == engine
+    }
+
     /// Tells whether a run is, or is to be, launched on a cluster that is served from here.
     pub(crate) fn is_for_a_cluster(&self, claim: &Claim) -> bool {
         self.place_of(claim).is_ok_and(|place| self.clusters.at(place).is_some())

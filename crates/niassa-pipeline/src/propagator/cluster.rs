@@ -97,6 +97,10 @@ impl Propagator {
         on: Listener<'_>,
     ) -> Result<(), PipelineError> {
         watch.active = self.listed(&watch.cluster.place, &watch.active, report).await?;
+        // Only where runs usually go to it is a queue searched for what past runs left there.
+        if watch.active.is_empty() && !self.reconciler.is_default(watch.cluster.place.engine) {
+            return Ok(());
+        }
         let scheduler = watch.cluster.scheduler.clone();
         let queue = match blocking(move || scheduler.look()).await? {
             Ok(queue) => Some(queue),
