@@ -1,7 +1,8 @@
 //! The launcher: claims runs that wait for this host and hands them to an engine.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use niassa_api::claims::{ClaimRuns, ClaimWant, Claimed};
 use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
@@ -9,6 +10,7 @@ use niassa_model::host::HostLabel;
 use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH};
 use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, WorkEvent};
 
@@ -28,6 +30,17 @@ pub struct LaunchReport {
     pub waiting: u64,
     /// Runs handed to the engine.
     pub launched: Vec<Accession>,
+}
+
+/// Batches of claimed runs that are worked on at a time.
+const BATCHES_AT_A_TIME: usize = 2;
+
+/// How far a tick has come.
+struct Tick {
+    /// Runs that were waiting when it began.
+    waiting: u64,
+    /// Those of them that were not claimed yet.
+    left: u64,
 }
 
 /// A launcher of one account, on one machine, in one work directory.
@@ -60,27 +73,67 @@ impl Launcher {
 
     /// Launches everything that waits for this launcher.
     ///
-    /// What comes in meanwhile is the next tick's: a tick has an end.
+    /// What comes in meanwhile is the next tick's: a tick has an end. Batches overlap: while one is recorded
+    /// or looked at, another is made ready or handed over.
     pub async fn launch_tick(
         &self,
         filter: &LaunchFilter,
         on: Listener<'_>,
     ) -> Result<LaunchReport, PipelineError> {
+        let on = Mutex::new(on);
+        let tick = AsyncMutex::new(None);
+        let workers = (0..BATCHES_AT_A_TIME).map(|_| self.launch_batches(filter, &tick, &on));
+        // Each is waited for, also beside one that fails: what it has claimed is its own.
+        let worked = join_all(workers).await;
         let mut report = LaunchReport::default();
-        let mut claimed = self.claim(filter).await?;
-        report.waiting = claimed.waiting;
-        on(WorkEvent::Waiting(claimed.waiting));
-        let mut left = claimed.waiting;
-        while !claimed.claims.is_empty() {
-            left = left.saturating_sub(claimed.claims.len() as u64);
-            self.gather(filter, &mut claimed, &mut left).await?;
-            report.launched.extend(self.reconciler.reconcile(claimed, on).await?);
-            if left == 0 {
-                break;
-            }
-            claimed = self.claim(filter).await?;
+        for launched in worked {
+            report.launched.extend(launched?);
         }
+        report.launched.sort_unstable();
+        report.waiting = tick.into_inner().map_or(0, |tick: Tick| tick.waiting);
         Ok(report)
+    }
+
+    async fn launch_batches(
+        &self,
+        filter: &LaunchFilter,
+        tick: &AsyncMutex<Option<Tick>>,
+        on: &Mutex<Listener<'_>>,
+    ) -> Result<Vec<Accession>, PipelineError> {
+        let mut tell = |event| on.lock().unwrap_or_else(PoisonError::into_inner)(event);
+        let mut launched = Vec::new();
+        loop {
+            let mut tick = tick.lock().await;
+            let batch = self.next_batch(filter, &mut tick, &mut tell).await?;
+            drop(tick);
+            if batch.claims.is_empty() {
+                return Ok(launched);
+            }
+            launched.extend(self.reconciler.reconcile(batch, &mut tell).await?);
+        }
+    }
+
+    /// Claims a batch; an empty one ends the tick.
+    async fn next_batch(
+        &self,
+        filter: &LaunchFilter,
+        tick: &mut Option<Tick>,
+        on: Listener<'_>,
+    ) -> Result<Claimed, ClientError> {
+        if tick.as_ref().is_some_and(|tick| tick.left == 0) {
+            return Ok(Claimed { waiting: 0, lease_seconds: 0, claims: Vec::new() });
+        }
+        let mut claimed = self.claim(filter).await?;
+        let tick = tick.get_or_insert_with(|| {
+            on(WorkEvent::Waiting(claimed.waiting));
+            Tick { waiting: claimed.waiting, left: claimed.waiting }
+        });
+        tick.left = match claimed.claims.len() {
+            0 => 0,
+            count => tick.left.saturating_sub(count as u64),
+        };
+        self.gather(filter, &mut claimed, tick).await?;
+        Ok(claimed)
     }
 
     /// Claims more runs for a cluster: its queue is looked at once per wave, for however many runs.
@@ -88,17 +141,19 @@ impl Launcher {
         &self,
         filter: &LaunchFilter,
         claimed: &mut Claimed,
-        left: &mut u64,
+        tick: &mut Tick,
     ) -> Result<(), ClientError> {
-        while *left > 0
-            && claimed.claims.len() < CLUSTER_BATCH
+        let each = usize::try_from(tick.waiting).unwrap_or(usize::MAX) / BATCHES_AT_A_TIME;
+        while tick.left > 0
+            && claimed.claims.len() < each.min(CLUSTER_BATCH)
             && claimed.claims.iter().all(|claim| self.reconciler.is_for_a_cluster(claim))
         {
             let more = self.claim(filter).await?.claims;
             if more.is_empty() {
+                tick.left = 0;
                 return Ok(());
             }
-            *left = left.saturating_sub(more.len() as u64);
+            tick.left = tick.left.saturating_sub(more.len() as u64);
             claimed.claims.extend(more);
         }
         Ok(())

@@ -8,6 +8,7 @@
 pub(crate) mod command;
 pub mod environment;
 pub mod sge;
+mod slots;
 pub mod slurm;
 
 use std::ffi::OsString;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use niassa_model::job::{JobEnd, JobId, JobName, SeenJob};
 use niassa_model::place::EngineKind;
 use niassa_model::resources::Resources;
+
+pub(crate) use slots::Slots;
 
 /// A scheduler of a cluster. All calls block; each ends within the time limit of a call.
 pub trait Scheduler: Send + Sync {

@@ -9,6 +9,7 @@ mod arrays;
 mod end;
 mod look;
 mod submit;
+mod wave;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use super::evidence::make_attempts;
 use super::handover::{HandOver, stricter};
 use super::prepare::{NotPrepared, Prepared};
 use super::{Listener, PipelineError, Reconciler, WorkEvent, action, blocking, sync_file_system};
-use crate::engine::cluster::{Queue, Scheduler, SchedulerError};
+use crate::engine::cluster::{Queue, Scheduler, SchedulerError, Slots};
 use crate::failpoint;
 use crate::run_dir::RunDirError;
 use crate::run_dir::journal::{Entry, RunJournal};
@@ -42,6 +43,8 @@ pub(crate) use look::{AttemptLook, JobsByAttempt, JobsByRun, RunLook};
 pub(crate) struct Cluster {
     pub(crate) place: Place,
     pub(crate) scheduler: Arc<dyn Scheduler>,
+    /// For calls that hand over a job.
+    pub(crate) slots: Arc<Slots>,
     /// Jobs of one run in its queue.
     pub(crate) max_jobs: usize,
     /// The program that jobs run.
@@ -61,6 +64,10 @@ struct ClaimedRun {
     ids: Vec<EngineId>,
     /// Jobs that wait to be let go.
     held: Vec<JobId>,
+    /// The life of the scheduler in which they were seen.
+    seen_in: Option<String>,
+    /// Arrays of this claim so far, for their names.
+    lists: u32,
     note: Option<Note>,
 }
 
@@ -115,15 +122,17 @@ impl Reconciler {
         let own = cluster.clone();
         let acted = move || {
             end::act(&own, &mut runs, queue.as_ref(), now)?;
-            let life = submit::hand_over(&own, &mut runs, queue, now, waits)?;
-            Ok::<_, PipelineError>((runs, life))
+            if let Some(queue) = queue {
+                submit::hand_over(&own, &mut runs, queue, now, waits)?;
+            }
+            Ok::<_, PipelineError>(runs)
         };
-        let (mut runs, life) = blocking(acted).await??;
+        let mut runs = blocking(acted).await??;
         failpoint::reach("launcher.submitted");
         let launched = self.record_launched(&mut runs, on).await?;
         failpoint::reach("launcher.launched");
         let own = cluster.clone();
-        let released = blocking(move || release(&own, &mut runs, life.as_deref(), now)).await??;
+        let released = blocking(move || release(&own, &mut runs, now)).await??;
         if let Err(silent) = released {
             on(WorkEvent::Engine(cluster.place.engine, crate::chain(&silent)));
         }
@@ -244,10 +253,9 @@ fn look_and_decide(
         let at = LookAt { scheduler: seen(queue.as_ref().ok()), now, waits };
         let wish = wish(claim.desire);
         let decision = look.decide(&jobs.of_run(&look), &ends, &at, wish, &claim.retries);
-        match make(cluster, &look, &decision) {
+        let mut journal = RunJournal::of(look.run.dir.path(), claim.epoch, holder, lease_seconds);
+        match make(cluster, &look, &decision, &mut journal, now) {
             Ok(()) => {
-                let journal =
-                    RunJournal::of(look.run.dir.path(), claim.epoch, holder, lease_seconds);
                 let (word, ids, held, note) = (Word::Go, Vec::new(), Vec::new(), None);
                 runs.push(ClaimedRun {
                     claim,
@@ -259,6 +267,8 @@ fn look_and_decide(
                     word,
                     ids,
                     held,
+                    seen_in: None,
+                    lists: 0,
                     note,
                 });
             }
@@ -292,8 +302,14 @@ fn read_run(run: super::evidence::OpenRun) -> Result<(RunLook, Vec<Accession>), 
     Ok((RunLook::read(run)?, accessions))
 }
 
-/// Makes the attempts of a decision and the script that jobs start with.
-fn make(cluster: &Cluster, look: &RunLook, decision: &ClusterDecision) -> Result<(), RunDirError> {
+/// Makes the attempts of a decision, the script that jobs start with, and the journal of what is handed over.
+fn make(
+    cluster: &Cluster,
+    look: &RunLook,
+    decision: &ClusterDecision,
+    journal: &mut RunJournal,
+    now: Timestamp,
+) -> Result<(), RunDirError> {
     let run = &look.run;
     make_attempts(run, &decision.decision)?;
     if !decision.decision.submit.is_empty() {
@@ -301,6 +317,8 @@ fn make(cluster: &Cluster, look: &RunLook, decision: &ClusterDecision) -> Result
         let program = program
             .map_err(crate::run_dir::failed("copy the program for nodes to", run.dir.path()))?;
         run.dir.store_job_script(&program)?;
+        let made = journal.open_undurable(now);
+        made.map_err(crate::run_dir::failed("make a journal in", run.dir.path()))?;
     }
     Ok(())
 }
@@ -330,7 +348,6 @@ pub(crate) fn ends<'look>(
 fn release(
     cluster: &Cluster,
     runs: &mut [ClaimedRun],
-    life: Option<&str>,
     now: Timestamp,
 ) -> Result<Result<(), SchedulerError>, PipelineError> {
     let mut jobs = Vec::new();
@@ -349,8 +366,7 @@ fn release(
     }
     failpoint::reach("launcher.let-go");
     for run in with_jobs {
-        let entry =
-            Entry::Released { jobs: run.held.clone(), scheduler: life.map(ToOwned::to_owned) };
+        let entry = Entry::Released { jobs: run.held.clone(), scheduler: run.seen_in.clone() };
         let noted = run.journal.note(now, vec![entry]);
         noted.map_err(crate::run_dir::failed("write the journal of", run.look.run.dir.path()))?;
     }

@@ -9,13 +9,16 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use niassa_model::limits::SUBMISSIONS_IN_FLIGHT;
 use niassa_model::place::{EngineKind, Place};
 
 use super::PipelineSettings;
 use super::cluster::Cluster;
-use crate::engine::cluster::{ClusterSettings, Scheduler, SchedulerError, scheduler_of};
+use crate::engine::cluster::command::find;
+use crate::engine::cluster::{ClusterSettings, Scheduler, SchedulerError, Slots, scheduler_of};
 use crate::place::{WorkDir, link_new};
 use crate::step_program::StepProgram;
 
@@ -38,7 +41,7 @@ impl Clusters {
         let mut clusters = Self { served: Vec::new(), not_served: Vec::new() };
         for (engine, client) in [(EngineKind::Slurm, "sbatch"), (EngineKind::Sge, "qsub")] {
             let is_default = settings.default_engine == engine;
-            if !is_default && !is_in_path(client, &settings.clusters.environment) {
+            if !is_default && find(client, &settings.clusters.environment).is_none() {
                 let why = format!("`{client}` is not in PATH");
                 clusters.not_served.push((engine, why));
                 continue;
@@ -54,6 +57,7 @@ impl Clusters {
                 Ok(name) => clusters.served.push(Cluster {
                     place: work_dir.place(engine, name),
                     scheduler,
+                    slots: Arc::new(Slots::new(SUBMISSIONS_IN_FLIGHT)),
                     max_jobs: settings.max_jobs,
                     program: program(settings, work_dir),
                 }),
@@ -133,11 +137,6 @@ impl Remembered {
         }
         name
     }
-}
-
-fn is_in_path(program: &str, environment: &[(OsString, OsString)]) -> bool {
-    let Some(path) = variable("PATH", environment) else { return false };
-    std::env::split_paths(path).any(|folder| folder.join(program).is_file())
 }
 
 fn variable<'env>(name: &str, environment: &'env [(OsString, OsString)]) -> Option<&'env OsStr> {

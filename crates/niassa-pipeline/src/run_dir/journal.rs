@@ -130,6 +130,17 @@ impl RunJournal {
         Self { path, lease_seconds, file: None }
     }
 
+    /// Makes the file before it is needed, where the caller makes all files of many runs durable at once.
+    pub(crate) fn open_undurable(&mut self, at: Timestamp) -> io::Result<()> {
+        if self.file.is_none() {
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            fs::DirBuilder::new().recursive(true).create(folder)?;
+            self.file = Some(append_to(&self.path)?);
+            self.note(at, vec![Entry::Lease { seconds: self.lease_seconds }])?;
+        }
+        Ok(())
+    }
+
     /// Appends lines in one write and makes them durable.
     pub(crate) fn intend(&mut self, at: Timestamp, entries: Vec<Entry>) -> io::Result<()> {
         self.note(at, entries)?;
@@ -164,9 +175,13 @@ fn make(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(error),
     }
-    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    let file = append_to(path)?;
     sync(folder)?;
     Ok(file)
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
 }
 
 fn sync(folder: &Path) -> io::Result<()> {

@@ -7,13 +7,11 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::sync::OnceLock;
 
 use niassa_api::claims::{EngineId, Word};
 use niassa_model::job::{JobId, JobName, JobState, ListKey, SeenJob};
-use niassa_model::limits::{ClusterWaits, NATIVE_PARENTS, SUBMISSIONS_IN_FLIGHT};
+use niassa_model::limits::{ClusterWaits, NATIVE_PARENTS};
 use niassa_model::run::cluster::{ParentJob, next_wave};
 use niassa_model::run::reconcile::{Submission, Wish};
 use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
@@ -21,64 +19,56 @@ use niassa_model::time::Timestamp;
 
 use super::arrays::{Group, grouped};
 use super::look::{JobsByAttempt, JobsByRun};
+use super::wave::{Handed, Waiting, hand_over_wave};
 use super::{ClaimedRun, Cluster, Note};
 use crate::engine::cluster::{Hold, JobOptions, JobRequest, Queue, SubmitError};
 use crate::engine::local::Provisioning;
 use crate::failpoint;
 use crate::reconcile::PipelineError;
 use crate::run_dir::attempt_files::{JOB, JobFile};
-use crate::run_dir::failed;
 use crate::run_dir::journal::{Entry, Line, Parents};
+use crate::run_dir::{RunDirError, failed};
 
-/// A job that is about to be handed over, with the run it belongs to.
-struct Waiting {
-    position: usize,
-    attempts: Vec<AttemptKey>,
-    request: JobRequest,
-}
-
-/// What became of a call.
-type Handed = Result<JobId, SubmitError>;
-
-/// Hands over what is due, and notes what is in the queue then. Returns the life of the scheduler in
-/// which that was seen.
+/// Hands over what is due, and notes what is in the queue then.
 pub(super) fn hand_over(
     cluster: &Cluster,
     runs: &mut [ClaimedRun],
-    queue: Option<Queue>,
+    mut queue: Queue,
     now: Timestamp,
     waits: ClusterWaits,
-) -> Result<Option<String>, PipelineError> {
-    let Some(mut queue) = queue else { return Ok(None) };
-    let mut numbers = vec![0; runs.len()];
+) -> Result<(), PipelineError> {
+    let array_limit = OnceLock::new();
     let mut is_full = false;
     while !is_full {
         let jobs = JobsByRun::of(&queue);
-        let mut waiting = Vec::new();
-        for (position, run) in runs.iter_mut().enumerate() {
-            if run.word == Word::Go && run.wish() == Wish::GoOn {
-                let jobs = jobs.of_run(&run.look);
-                let wave = Wave { cluster, jobs: &jobs, now, waits };
-                waiting.extend(wave.of_run(run, position, &mut numbers[position])?);
+        let handed = hand_over_wave(cluster, runs, |position, run| {
+            if run.word != Word::Go || run.wish() != Wish::GoOn {
+                return Vec::new();
             }
-        }
-        if waiting.is_empty() {
+            let jobs = jobs.of_run(&run.look);
+            let wave = Wave { cluster, jobs: &jobs, now, waits, array_limit: &array_limit };
+            wave.of_run(run, position).unwrap_or_else(|error| {
+                // What has an intent is in doubt, and cleared up by a later look.
+                run.decision.decision.submit.clear();
+                run.note = Some(Note::Trouble(crate::chain(&error)));
+                Vec::new()
+            })
+        });
+        if handed.is_empty() {
             break;
         }
-        failpoint::reach("launcher.intended");
-        let handed = submit_all(cluster, &waiting);
-        is_full = note_all(runs, waiting, handed, now)?;
+        is_full = note_all(runs, handed, now)?;
         failpoint::reach("launcher.noted");
         match cluster.scheduler.look() {
             Ok(seen) => queue = seen,
             Err(silent) => {
                 tracing::warn!(engine = %cluster.place.engine, %silent, "the queue is not shown");
-                return Ok(None);
+                return Ok(());
             }
         }
     }
     note_queue(runs, &queue);
-    Ok(queue.scheduler_started)
+    Ok(())
 }
 
 /// What a wave is made with.
@@ -87,16 +77,13 @@ struct Wave<'wave> {
     jobs: &'wave JobsByAttempt<'wave>,
     now: Timestamp,
     waits: ClusterWaits,
+    /// Asked for once, by the first run that has something for an array.
+    array_limit: &'wave OnceLock<u32>,
 }
 
 impl Wave<'_> {
     /// Takes what is due now from a run's submissions, and makes it ready: files, then intents.
-    fn of_run(
-        &self,
-        run: &mut ClaimedRun,
-        position: usize,
-        number: &mut u32,
-    ) -> Result<Vec<Waiting>, PipelineError> {
+    fn of_run(&self, run: &mut ClaimedRun, position: usize) -> Result<Vec<Waiting>, RunDirError> {
         let in_queue = self.jobs.values().flatten().filter(|job| job.state.is_live()).count();
         let room = self.cluster.max_jobs.saturating_sub(in_queue);
         let job_of = |step, attempt| match live(self.jobs, &run.look.run.key(step, attempt)) {
@@ -122,29 +109,28 @@ impl Wave<'_> {
         }
         run.decision.decision.submit = later;
         let path = run.look.run.dir.path().to_owned();
-        let made = self.make_ready(run, position, number, &wave);
-        Ok(made.map_err(failed("make jobs ready in", &path))?)
+        let made = self.make_ready(run, position, &wave);
+        made.map_err(failed("make jobs ready in", &path))
     }
 
     fn make_ready(
         &self,
         run: &mut ClaimedRun,
         position: usize,
-        number: &mut u32,
         wave: &[Submission],
     ) -> io::Result<Vec<Waiting>> {
         let has_elements = wave.iter().any(|submission| {
             run.look.run.plan.steps[submission.step.as_usize()].element.is_some()
         });
-        let limit = match has_elements.then(|| self.cluster.scheduler.array_limit()) {
-            Some(Ok(limit)) => limit,
-            Some(Err(_)) | None => 1,
-        };
+        let asked = || self.cluster.scheduler.array_limit().unwrap_or(1);
+        let limit = if has_elements { *self.array_limit.get_or_init(asked) } else { 1 };
         let wave: Vec<&Submission> = wave.iter().collect();
         let mut waiting = Vec::new();
         let mut intents = Vec::new();
+        let mut lists = run.lists;
         for group in grouped(&run.look.run.plan, &wave, limit) {
-            let job = self.job(run, position, number, &group)?;
+            let job = self.job(run, position, lists, &group)?;
+            lists += u32::from(group.len() > 1);
             let parents = match group[0].after.is_empty() {
                 true => Parents::Succeeded,
                 false => Parents::Open,
@@ -153,6 +139,7 @@ impl Wave<'_> {
             intents.push(Entry::Intent { name, attempts, parents });
             waiting.push(job);
         }
+        run.lists = lists;
         run.journal.intend(self.now, intents.clone())?;
         for entry in intents {
             run.look.journal.take(Line { at: self.now, entry });
@@ -164,7 +151,7 @@ impl Wave<'_> {
         &self,
         run: &ClaimedRun,
         position: usize,
-        number: &mut u32,
+        number: u32,
         group: &Group<'_>,
     ) -> io::Result<Waiting> {
         let open = &run.look.run;
@@ -181,10 +168,8 @@ impl Wave<'_> {
             (JobName::Attempt(attempts[0].clone()), vec![attempt.into_os_string()], None)
         } else {
             let (run, tag, epoch) = (open.swid, open.tag.clone(), run.claim.epoch);
-            let key = ListKey { run, tag, epoch, number: *number };
-            *number += 1;
-            let list =
-                dir.store_list(&format!("e{epoch}-l{}", key.number), &open.plan, &attempts)?;
+            let key = ListKey { run, tag, epoch, number };
+            let list = dir.store_list(&format!("e{epoch}-l{number}"), &open.plan, &attempts)?;
             let arguments = vec!["--list".into(), list.into_os_string()];
             (JobName::List(key), arguments, u32::try_from(group.len()).ok())
         };
@@ -279,41 +264,15 @@ fn live<'jobs>(jobs: &'jobs JobsByAttempt<'_>, key: &AttemptKey) -> Option<&'job
     jobs.get(key)?.iter().copied().find(|job| job.state.is_live())
 }
 
-/// Hands over jobs, several at a time. Once the queue is full the rest is left out.
-fn submit_all(cluster: &Cluster, waiting: &[Waiting]) -> Vec<Option<Handed>> {
-    let (next, is_full) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let handed: Mutex<Vec<Option<Handed>>> = Mutex::new(waiting.iter().map(|_| None).collect());
-    thread::scope(|scope| {
-        let work = || loop {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            if position >= waiting.len() || is_full.load(Ordering::Relaxed) {
-                return;
-            }
-            failpoint::reach("launcher.to-submit");
-            let result = cluster.scheduler.submit(&waiting[position].request);
-            failpoint::reach("launcher.submitting");
-            if matches!(result, Err(SubmitError::Full(_))) {
-                is_full.store(true, Ordering::Relaxed);
-            }
-            handed.lock().unwrap_or_else(PoisonError::into_inner)[position] = Some(result);
-        };
-        for _ in 0..waiting.len().min(SUBMISSIONS_IN_FLIGHT) {
-            scope.spawn(work);
-        }
-    });
-    handed.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Writes down what became of each job. Tells whether the queue is full.
 fn note_all(
     runs: &mut [ClaimedRun],
-    waiting: Vec<Waiting>,
-    handed: Vec<Option<Handed>>,
+    handed: Vec<(Waiting, Handed)>,
     now: Timestamp,
 ) -> Result<bool, PipelineError> {
     let mut is_full = false;
     let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
-    for (Waiting { position, request, .. }, result) in waiting.into_iter().zip(handed) {
+    for (Waiting { position, request, .. }, result) in handed {
         let name = request.name;
         let withdrawn = match request.after.is_empty() {
             true => Parents::Succeeded,
@@ -377,6 +336,7 @@ fn note_queue(runs: &mut [ClaimedRun], queue: &Queue) {
                 run.ids.push(EngineId { step, attempt, id });
             }
         }
+        run.seen_in.clone_from(&queue.scheduler_started);
         run.held.sort_unstable();
         run.ids.sort_by_key(|id| (id.step, id.attempt));
     }
