@@ -6,6 +6,7 @@
 mod agent;
 mod clusters;
 mod engine;
+mod grid_engine;
 mod http;
 mod measure;
 mod memory;

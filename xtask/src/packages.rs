@@ -36,6 +36,8 @@ pub(crate) const TESTS: &[Package] = &[
     Package { name: "slurmctld", program: "slurmctld" },
     Package { name: "slurmd", program: "slurmd" },
     Package { name: "slurm-client", program: "sbatch" },
+    Package { name: "slurmdbd", program: "slurmdbd" },
+    Package { name: "mariadb-server", program: "mariadbd" },
     Package { name: "gridengine-master", program: "sge_qmaster" },
     Package { name: "gridengine-exec", program: "sge_execd" },
     Package { name: "gridengine-client", program: "qsub" },

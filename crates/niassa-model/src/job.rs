@@ -181,6 +181,19 @@ impl JobState {
     }
 }
 
+/// A job that is over, as the accounting tells it.
+///
+/// It is known by its name as well: its number may have been dealt out before, or after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedJob {
+    /// Its number.
+    pub id: JobId,
+    /// Its name.
+    pub name: JobName,
+    /// How it ended.
+    pub end: JobEnd,
+}
+
 /// How a job ended, as the scheduler or its accounting says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

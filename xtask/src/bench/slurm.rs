@@ -1,6 +1,7 @@
 //! A Slurm controller for measuring how jobs are handed over: it has a node on paper only, so that every
 //! job waits and nothing but the handing over is measured.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::clusters::Queue;
 use crate::packages;
 
 /// How long the controller may take to answer.
@@ -51,22 +53,6 @@ impl Slurm {
         Ok(Some(slurm))
     }
 
-    /// Returns the configuration that clients need.
-    pub(super) fn configuration(&self) -> String {
-        self.folder.path().join("slurm.conf").display().to_string()
-    }
-
-    /// Cancels every job.
-    pub(super) fn clear(&self) -> Result<()> {
-        self.tell("scancel", &["--state=PENDING", "--partition=main"])?;
-        let begun = Instant::now();
-        while !self.tell("squeue", &["-h", "-t", "pending", "-o", "%i"])?.trim().is_empty() {
-            ensure!(begun.elapsed() < START, "jobs are not cancelled");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
     /// Runs a program of Slurm and returns what it prints.
     pub(super) fn tell(&self, program: &str, arguments: &[&str]) -> Result<String> {
         let output = Command::new(program)
@@ -76,6 +62,40 @@ impl Slurm {
             .output()
             .with_context(|| format!("start {program}"))?;
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+impl Queue for Slurm {
+    const NAME: &str = "Slurm";
+    const ENGINE: &str = "slurm";
+    const REFERENCE: &str = "`xargs -P8 sbatch`";
+
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        let configuration = self.folder.path().join("slurm.conf");
+        vec![("SLURM_CONF".into(), configuration.into())]
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.tell("scancel", &["--state=PENDING", "--partition=main"])?;
+        let begun = Instant::now();
+        while self.waiting()? > 0 {
+            ensure!(begun.elapsed() < START, "jobs are not cancelled");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> Result<usize> {
+        Ok(self.tell("squeue", &["-h", "-t", "pending", "-o", "%i"])?.lines().count())
+    }
+
+    fn by_hand(&self, step: &str) -> String {
+        format!(
+            "hold=--hold; [ -z \"$before\" ] || hold=--dependency=afterok:$before
+             before=$(sbatch --parsable --job-name=nia-$1-s{step} --comment=nia-$1-s{step} \
+                 --no-requeue --open-mode=append --kill-on-invalid-dep=yes \
+                 --chdir=/tmp --output=/dev/null $hold --wrap true)"
+        )
     }
 }
 

@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use niassa_model::job::{JobEnd, JobId, JobName, SeenJob};
+use niassa_model::job::{EndedJob, JobId, JobName, SeenJob};
 use niassa_model::place::EngineKind;
 use niassa_model::resources::Resources;
 
@@ -47,8 +47,8 @@ pub trait Scheduler: Send + Sync {
     fn cancel(&self, jobs: &[JobId]) -> Result<(), SchedulerError>;
 
     /// Asks the accounting how these jobs ended. Jobs it does not know are left out; an empty answer
-    /// where there is no accounting.
-    fn ends(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError>;
+    /// where there is no accounting. Of a number that was dealt out twice each job with a name of ours is told.
+    fn ends(&self, jobs: &[JobId]) -> Result<Vec<EndedJob>, SchedulerError>;
 }
 
 /// Returns the scheduler of an engine; `None` for the one that has none.

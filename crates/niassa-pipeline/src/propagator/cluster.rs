@@ -4,7 +4,7 @@
 //! and reconciled; else it is left alone. A scheduler that does not answer changes nothing: files still
 //! count, absence does not.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use niassa_model::time::Timestamp;
 use super::recorded::{Heard, Recorded};
 use super::{ActiveRun, PropagateFilter, PropagateReport, Propagator, facts, notes, take_answer};
 use crate::engine::cluster::Queue;
-use crate::reconcile::cluster::{Cluster, JobsByAttempt, JobsByRun, RunLook, ends, seen};
+use crate::reconcile::cluster::{Cluster, JobEnds, JobsByAttempt, JobsByRun, RunLook, ends, seen};
 use crate::reconcile::evidence::OpenRun;
 use crate::reconcile::{Listener, PipelineError, WorkEvent, blocking};
 use crate::run_dir::{RunDir, failed};
@@ -293,7 +293,7 @@ impl Looking {
             found.problems.extend(problems);
             let ends = match queue {
                 Some(_) => ends(&self.cluster, looks.iter().map(|(_, look)| look), &jobs),
-                None => HashMap::new(),
+                None => JobEnds::default(),
             };
             for (active, look) in &looks {
                 let at =

@@ -11,12 +11,11 @@ mod look;
 mod submit;
 mod wave;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use niassa_api::claims::{Claim, Desire, Done, EngineId, Launched, Word};
 use niassa_model::accession::Accession;
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::JobId;
 use niassa_model::limits::{ClusterWaits, FACTS_PER_CALL};
 use niassa_model::place::Place;
 use niassa_model::run::RunStatus;
@@ -36,7 +35,7 @@ use crate::run_dir::journal::{Entry, RunJournal};
 use crate::step_program::StepProgram;
 
 use look::all_that_left;
-pub(crate) use look::{AttemptLook, JobsByAttempt, JobsByRun, RunLook};
+pub(crate) use look::{AttemptLook, JobEnds, JobsByAttempt, JobsByRun, RunLook};
 
 /// A cluster that runs can be launched on from here.
 #[derive(Clone)]
@@ -246,7 +245,7 @@ fn look_and_decide(
     let jobs = JobsByRun::of(queue.as_ref().unwrap_or(&nothing));
     let ends = match &queue {
         Ok(_) => ends(cluster, read.iter().map(|(_, _, look, _)| look), &jobs),
-        Err(_) => HashMap::new(),
+        Err(_) => JobEnds::default(),
     };
     let mut runs = Vec::new();
     for (claim, plan_sha256, look, accessions) in read {
@@ -329,16 +328,16 @@ pub(crate) fn ends<'look>(
     cluster: &Cluster,
     looks: impl IntoIterator<Item = &'look RunLook>,
     jobs: &JobsByRun<'_>,
-) -> HashMap<JobId, JobEnd> {
+) -> JobEnds {
     let left = all_that_left(looks, jobs);
     if left.is_empty() {
-        return HashMap::new();
+        return JobEnds::default();
     }
     match cluster.scheduler.ends(&left) {
-        Ok(ends) => ends.into_iter().collect(),
+        Ok(ended) => JobEnds::new(ended),
         Err(error) => {
             tracing::info!(engine = %cluster.place.engine, %error, "the accounting does not answer");
-            HashMap::new()
+            JobEnds::default()
         }
     }
 }

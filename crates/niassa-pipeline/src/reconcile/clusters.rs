@@ -147,7 +147,7 @@ fn variable<'env>(name: &str, environment: &'env [(OsString, OsString)]) -> Opti
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use niassa_model::job::{JobEnd, JobId};
+    use niassa_model::job::{EndedJob, JobId};
 
     use super::*;
     use crate::engine::cluster::{JobRequest, Queue, SubmitError};
@@ -186,7 +186,7 @@ mod tests {
             Ok(())
         }
 
-        fn ends(&self, _: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
+        fn ends(&self, _: &[JobId]) -> Result<Vec<EndedJob>, SchedulerError> {
             Ok(Vec::new())
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::clusters::{chain, on_slurm, prefix};
 use crate::site::{Site, User, wait_for};
-use crate::slurm_server::{SlurmServer, Tuning};
+use crate::slurm_server::{Accounting, Memory, SlurmServer, Tuning};
 
 /// A run of one step on Slurm, with whoever launched it.
 struct Case {
@@ -175,4 +175,35 @@ fn a_controller_that_is_restarted_keeps_its_jobs_and_what_was_let_go() {
     assert_eq!(case.bob.status(case.run), "running");
     fs::write(case.site.path("gate"), "").unwrap();
     case.bob.propagate_until(case.run, "completed");
+}
+
+/// Where the queue has forgotten a job whose runner was killed, only the accounting knows how it ended. After
+/// the controller lost its memory it deals out the same numbers to strangers: theirs are not ours.
+#[test]
+fn the_accounting_knows_how_a_forgotten_job_ended_and_whose_number_it_was() {
+    let _one_at_a_time = SlurmServer::heavy();
+    let tuning = Tuning { min_job_age: 2, accounting: Accounting::Database, ..Tuning::default() };
+    let Some(slurm) = SlurmServer::own_with(tuning) else { return };
+    let case = Case::launch(&slurm, "    command: kill -KILL $PPID; sleep 600\n");
+    let told = |word: &str| {
+        slurm.program("sacct", &["-n", "-X", "-S", "2020-01-01", "-o", "State"]).contains(word)
+    };
+    wait_for("the accounting knows its end", || told("FAILED"));
+    slurm.forget_all_jobs();
+    let stranger = slurm.program("sbatch", &["--parsable", "--output=/dev/null", "--wrap=true"]);
+    assert_eq!(stranger.trim(), "1", "the number is dealt out again");
+    wait_for("the accounting knows the stranger's end", || told("COMPLETED"));
+    case.fails_because("signal 9");
+}
+
+#[test]
+fn slurms_own_word_for_a_step_that_was_out_of_memory() {
+    let _one_at_a_time = SlurmServer::heavy();
+    let tuning = Tuning { memory: Memory::ControlGroups, ..Tuning::default() };
+    let Some(slurm) = SlurmServer::own_with(tuning) else { return };
+    let case = Case::launch(
+        &slurm,
+        "    memory: 64M\n    command: head -c 1G /dev/zero | tail -c 1G >/dev/null\n",
+    );
+    case.fails_because("out of memory");
 }

@@ -259,7 +259,7 @@ fn while_slurm_is_away_nothing_is_lost_and_nothing_is_said_to_have_failed() {
 #[test]
 fn a_full_queue_takes_the_rest_later() {
     let _one_at_a_time = SlurmServer::heavy();
-    let tuning = Tuning { max_job_count: 4, min_job_age: 2 };
+    let tuning = Tuning { max_job_count: 4, min_job_age: 2, ..Tuning::default() };
     let Some(slurm) = SlurmServer::own_with(tuning) else { return };
     let site = Site::start();
     let bob = on_slurm(&site.account("bob@lab.net"), &slurm);

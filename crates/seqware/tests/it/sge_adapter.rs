@@ -118,7 +118,7 @@ impl Bench {
         let mut end = None;
         wait_for(&format!("the accounting knows {id}"), || {
             let ends = self.engine.ends(std::slice::from_ref(id)).unwrap();
-            end = ends.into_iter().find(|(job, _)| job == id).map(|(_, end)| end);
+            end = ends.into_iter().find(|job| job.id == *id).map(|job| job.end);
             end.is_some()
         });
         end.unwrap()
@@ -198,7 +198,7 @@ fn an_array_is_seen_by_its_elements() {
     bench.wait_until_gone(&[1]);
     wait_for("the whole array tells of its elements", || {
         let ends = bench.engine.ends(std::slice::from_ref(&id)).unwrap();
-        let mut ids: Vec<_> = ends.into_iter().map(|(id, _)| id).collect();
+        let mut ids: Vec<_> = ends.into_iter().map(|job| job.id).collect();
         ids.sort();
         ids == [element(1), element(3)]
     });
@@ -284,7 +284,8 @@ fn the_accounting_tells_how_jobs_ended() {
     let environment = vec![("PATH".into(), path.into())];
     let other = GridEngine::new(ClusterSettings { environment, ..ClusterSettings::default() });
     let unknown = JobId("4000000000".to_owned());
-    let mut ends = other.ends(&[exited.clone(), unknown, late.clone()]).unwrap();
+    let ends = other.ends(&[exited.clone(), unknown, late.clone()]).unwrap();
+    let mut ends: Vec<_> = ends.into_iter().map(|job| (job.id, job.end)).collect();
     ends.sort_by_key(|(id, _)| id.0.parse::<u64>().unwrap());
     assert_eq!(ends, [(exited, JobEnd::Exited(3)), (late, JobEnd::TimeLimit)]);
 }

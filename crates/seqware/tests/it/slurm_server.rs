@@ -5,6 +5,8 @@
 //! waits for the end of a pipe that the test process holds; whichever way that process ends, the
 //! shell then ends every process of the cluster and removes its folder.
 
+mod database;
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::TcpListener;
@@ -48,11 +50,38 @@ pub struct Tuning {
     pub min_job_age: u32,
     /// How many jobs the controller keeps.
     pub max_job_count: u32,
+    /// Where ended jobs are written down.
+    pub accounting: Accounting,
+    /// Who sees that jobs keep to their memory.
+    pub memory: Memory,
+}
+
+/// Where ended jobs are written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accounting {
+    /// Nowhere.
+    Off,
+    /// In a database, by `slurmdbd`.
+    Database,
+}
+
+/// Who sees that jobs keep to their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// Slurm looks from time to time, and kills.
+    Polled,
+    /// The kernel, by control groups.
+    ControlGroups,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { min_job_age: 60, max_job_count: 20_000 }
+        Self {
+            min_job_age: 60,
+            max_job_count: 20_000,
+            accounting: Accounting::Off,
+            memory: Memory::Polled,
+        }
     }
 }
 
@@ -74,7 +103,7 @@ impl SlurmServer {
     /// not installed (noted as skipped).
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<SlurmServer>> = OnceLock::new();
-        if is_missing() {
+        if is_missing(Tuning::default()) {
             return None;
         }
         SHARED.get_or_init(|| Some(Self::start(Tuning::default()))).as_ref()
@@ -87,7 +116,7 @@ impl SlurmServer {
 
     /// Starts one like [`Self::own`], tuned.
     pub fn own_with(tuning: Tuning) -> Option<Self> {
-        if is_missing() { None } else { Some(Self::start(tuning)) }
+        if is_missing(tuning) { None } else { Some(Self::start(tuning)) }
     }
 
     /// Lets tests with a server of their own, and other heavy ones, run one after the other.
@@ -114,6 +143,17 @@ impl SlurmServer {
     pub fn kill_controller(&self) {
         let child = self.daemons().controller.take();
         end(child, rustix::process::Signal::KILL);
+    }
+
+    /// Makes the controller forget every job, and the number of the next one.
+    pub fn forget_all_jobs(&self) {
+        self.kill_controller();
+        fs::remove_dir_all(self.folder.join("state")).expect("its own folder");
+        fs::create_dir_all(self.folder.join("state")).expect("a folder");
+        self.start_controller();
+        self.wait_for("the nodes are back", || {
+            self.program("sinfo", &["-h", "-N", "-o", "%T"]).matches("idle").count() >= NODES.len()
+        });
     }
 
     /// Starts the controller and waits until it answers.
@@ -184,10 +224,26 @@ impl SlurmServer {
         for part in ["state", "spool/n1", "spool/n2", "log", "run", "home"] {
             fs::create_dir_all(server.folder.join(part)).expect("a folder");
         }
-        let configuration = configuration(&server.folder, tuning);
+        let user = Command::new("id").arg("-un").output().expect("the user's name").stdout;
+        let user = String::from_utf8(user).expect("a name").trim().to_owned();
+        let [controller, accounting, nodes @ ..] = free_ports();
+        let mut configuration = configuration(&server.folder, tuning, &user, controller, nodes);
+        if tuning.accounting == Accounting::Database {
+            configuration.push_str(&database::settings(accounting));
+        }
         fs::write(server.folder.join("slurm.conf"), configuration).expect("a file");
         // slurmd 22.05 loads a cgroup plugin even where nothing uses one; this one is content without.
-        fs::write(server.folder.join("cgroup.conf"), "CgroupPlugin=cgroup/v1\n").expect("a file");
+        let groups = match tuning.memory {
+            Memory::Polled => "CgroupPlugin=cgroup/v1\n",
+            Memory::ControlGroups => {
+                "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\nConstrainRAMSpace=yes\n\
+                 ConstrainSwapSpace=yes\nAllowedSwapSpace=0\n"
+            }
+        };
+        fs::write(server.folder.join("cgroup.conf"), groups).expect("a file");
+        if tuning.accounting == Accounting::Database {
+            database::start(&server, &user, accounting);
+        }
         server.start_controller();
         for node in NODES {
             server.start_node(node);
@@ -200,8 +256,13 @@ impl SlurmServer {
     }
 
     fn daemon(&self, program: &str, arguments: &[&str]) -> Child {
+        self.spawn(program, arguments, &[])
+    }
+
+    fn spawn(&self, program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Child {
         self.command(program)
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -231,13 +292,27 @@ impl Drop for SlurmServer {
 }
 
 /// Notes a skip where a program is not installed.
-fn is_missing() -> bool {
-    let missing = NEEDED.iter().filter(|(program, _)| find(program).is_none());
+fn is_missing(tuning: Tuning) -> bool {
+    let mut needed = NEEDED.to_vec();
+    if tuning.accounting == Accounting::Database {
+        if !rustix::process::geteuid().is_root() {
+            skip("the accounting's database needs root");
+            return true;
+        }
+        needed.extend(database::NEEDED);
+    }
+    let missing = needed.iter().filter(|(program, _)| find(program).is_none());
     let packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
     if !packages.is_empty() {
         skip(&format!("not installed: {}", packages.join(", ")));
+        return true;
     }
-    !packages.is_empty()
+    let groups = Path::new("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    let no_groups = tuning.memory == Memory::ControlGroups && fs::metadata(groups).is_err();
+    if no_groups {
+        skip("no control groups of version 1 limit memory here");
+    }
+    no_groups
 }
 
 fn find(program: &str) -> Option<PathBuf> {
@@ -260,15 +335,21 @@ fn watch(folder: &Path) -> Child {
         .expect("a watching shell")
 }
 
-fn configuration(folder: &Path, tuning: Tuning) -> String {
+fn configuration(
+    folder: &Path,
+    tuning: Tuning,
+    user: &str,
+    controller: u16,
+    [first, second]: [u16; 2],
+) -> String {
     let folder = folder.display();
-    let user = Command::new("id").arg("-un").output().expect("the user's name").stdout;
-    let user = String::from_utf8(user).expect("a name");
-    let user = user.trim();
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let host = host.split('.').next().expect("a first part").to_owned();
-    let [controller, first, second] = free_ports();
-    let Tuning { min_job_age, max_job_count } = tuning;
+    let Tuning { min_job_age, max_job_count, .. } = tuning;
+    let (tasks, gather) = match tuning.memory {
+        Memory::Polled => ("none", "JobAcctGatherParams=OverMemoryKill"),
+        Memory::ControlGroups => ("cgroup", "# The kernel sees to it."),
+    };
     format!(
         "ClusterName=niassa
 SlurmctldHost={host}(127.0.0.1)
@@ -285,10 +366,10 @@ SlurmdPidFile={folder}/run/slurmd-%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
+TaskPlugin=task/{tasks}
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
+{gather}
 MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
@@ -315,8 +396,8 @@ PartitionName=down Nodes=n1 State=DOWN
     )
 }
 
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+fn free_ports() -> [u16; 4] {
+    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("an address").port())
 }
 

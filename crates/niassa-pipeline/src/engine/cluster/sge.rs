@@ -15,7 +15,7 @@ mod submit;
 use std::collections::HashSet;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::{EndedJob, JobId};
 use niassa_model::place::EngineKind;
 use niassa_model::time::{Clock, Timestamp};
 
@@ -139,7 +139,7 @@ impl Scheduler for GridEngine {
 
     /// Reads the end of the accounting file, or asks `qacct`. Asked about a whole array, it tells of
     /// each element.
-    fn ends(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
+    fn ends(&self, jobs: &[JobId]) -> Result<Vec<EndedJob>, SchedulerError> {
         if jobs.is_empty() {
             return Ok(Vec::new());
         }
@@ -156,7 +156,7 @@ impl Scheduler for GridEngine {
 }
 
 impl GridEngine {
-    fn ask_accounting(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
+    fn ask_accounting(&self, jobs: &[JobId]) -> Result<Vec<EndedJob>, SchedulerError> {
         let mut wanted = accounting::Wanted::new(jobs);
         let ids = jobs.iter().filter(|job| release_cancel::is_id(job));
         let mut numbers: Vec<&str> = ids.map(JobId::whole).collect();

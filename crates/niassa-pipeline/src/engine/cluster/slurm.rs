@@ -9,7 +9,7 @@ mod queue;
 mod state;
 mod submit;
 
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::{EndedJob, JobId};
 use niassa_model::place::EngineKind;
 
 use super::command::{Answer, ask, ask_unless};
@@ -95,19 +95,20 @@ impl Scheduler for Slurm {
         Ok(())
     }
 
-    fn ends(&self, jobs: &[JobId]) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
+    fn ends(&self, jobs: &[JobId]) -> Result<Vec<EndedJob>, SchedulerError> {
         let mut ends = Vec::new();
         for chunk in jobs.chunks(JOBS_PER_CALL) {
             let ids = numbers(chunk, SACCT)?.join(",");
-            let answer =
-                self.call(SACCT, &["-n", "-P", "-X", "-j", &ids, "-o", accounting::COLUMNS])?;
+            // `-D`: else only the last job of a number is told, which may be a stranger's.
+            let words = ["-n", "-P", "-X", "-D", accounting::DELIMITER, "-j", &ids, "-o"];
+            let answer = self.call(SACCT, &[&words[..], &[accounting::COLUMNS]].concat())?;
             if accounting::is_absent(&answer) {
                 return Ok(Vec::new());
             }
             ends.extend(accounting::parse(&answer.success(SACCT)?)?);
         }
         // A whole array is answered by its elements; only what was asked for is told.
-        ends.retain(|(id, _)| jobs.contains(id));
+        ends.retain(|job| jobs.contains(&job.id));
         Ok(ends)
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 
 use niassa_model::accession::Accession;
-use niassa_model::job::{JobEnd, JobId, SeenJob};
+use niassa_model::job::{EndedJob, JobEnd, JobId, SeenJob};
 use niassa_model::run::RunTag;
 use niassa_model::run::cluster::{ClusterDecision, ClusterRun, decide_cluster};
 use niassa_model::run::reconcile::{AttemptCause, Wish};
@@ -44,6 +44,26 @@ pub(crate) struct AttemptLook {
 #[derive(Debug, Default)]
 pub(crate) struct JobsByRun<'queue> {
     jobs: HashMap<(Accession, RunTag), Vec<&'queue SeenJob>>,
+}
+
+/// How jobs of runs ended, as the accounting tells it.
+#[derive(Debug, Default)]
+pub(crate) struct JobEnds(HashMap<(Accession, RunTag), HashMap<JobId, JobEnd>>);
+
+impl JobEnds {
+    /// Sorts ended jobs by run. Of a job that ended several times the last end counts.
+    pub(crate) fn new(jobs: Vec<EndedJob>) -> Self {
+        let mut ends: HashMap<(Accession, RunTag), HashMap<JobId, JobEnd>> = HashMap::new();
+        for EndedJob { id, name, end } in jobs {
+            let (swid, tag) = name.run();
+            ends.entry((swid, tag.clone())).or_default().insert(id, end);
+        }
+        Self(ends)
+    }
+
+    fn of(&self, run: &OpenRun, job: &JobId) -> Option<JobEnd> {
+        self.0.get(&(run.swid, run.tag.clone()))?.get(job).copied()
+    }
 }
 
 /// The jobs of one run, by attempt.
@@ -93,7 +113,7 @@ impl RunLook {
         Ok(Self { run, journal, attempts })
     }
 
-    /// Returns the claiming jobs of attempts that have not ended and are not live in the queue: what
+    /// Returns the numbers of the claiming jobs of attempts that have not ended and are not live in the queue: what
     /// the accounting is asked about.
     pub(crate) fn left_the_queue(&self, jobs: &JobsByAttempt<'_>) -> Vec<JobId> {
         let open = self.each().filter(|(_, attempt)| attempt.exit.is_none());
@@ -109,7 +129,7 @@ impl RunLook {
     pub(crate) fn decide(
         &self,
         jobs: &JobsByAttempt<'_>,
-        ends: &HashMap<JobId, JobEnd>,
+        ends: &JobEnds,
         at: &LookAt<'_>,
         wish: Wish,
         retries: &[String],
@@ -134,7 +154,7 @@ impl RunLook {
         key: &AttemptKey,
         attempt: &AttemptLook,
         jobs: &JobsByAttempt<'look>,
-        ends: &HashMap<JobId, JobEnd>,
+        ends: &JobEnds,
     ) -> Sighting<'look> {
         let jobs = jobs.get(key).cloned().unwrap_or_default();
         let said = self.journal.of(key, &jobs);
@@ -143,7 +163,7 @@ impl RunLook {
             (None, outcome) => Claimant::Closed(outcome.unwrap_or(CLOSED)),
         });
         let accounted = match &claim {
-            Some(Claimant::Job(job)) => ends.get(job).copied(),
+            Some(Claimant::Job(job)) => ends.of(&self.run, job),
             Some(Claimant::Closed(_)) | None => None,
         };
         Sighting {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use niassa_model::job::{JobEnd, JobId, JobName};
+use niassa_model::job::{EndedJob, JobEnd, JobId, JobName};
 
 /// What one record says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +104,7 @@ pub(super) struct Wanted<'a> {
     jobs: HashSet<&'a str>,
     /// Jobs asked about of which nothing was found.
     missing: HashSet<&'a str>,
-    found: BTreeMap<JobId, Option<JobEnd>>,
+    found: BTreeMap<(JobId, JobName), Option<JobEnd>>,
 }
 
 impl<'a> Wanted<'a> {
@@ -134,20 +134,21 @@ impl<'a> Wanted<'a> {
     }
 
     /// Returns the ends of the jobs that are over.
-    pub(super) fn into_ends(self) -> Vec<(JobId, JobEnd)> {
-        self.found.into_iter().filter_map(|(id, end)| Some((id, end?))).collect()
+    pub(super) fn into_ends(self) -> Vec<EndedJob> {
+        let ended = |((id, name), end): (_, Option<_>)| Some(EndedJob { id, name, end: end? });
+        self.found.into_iter().filter_map(ended).collect()
     }
 
-    /// Returns the id under which a record is asked for. Numbers are dealt out again after a while:
-    /// a job that has no name of ours is another.
-    fn asked(&mut self, record: &Record) -> Option<JobId> {
+    /// Returns the job of a record that is asked for. Numbers are dealt out again after a while: a job
+    /// that has no name of ours is another.
+    fn asked(&mut self, record: &Record) -> Option<(JobId, JobName)> {
         let id = record.id();
         if !self.jobs.contains(id.0.as_str()) && !self.jobs.contains(record.number.as_str()) {
             return None;
         }
-        record.name.parse::<JobName>().ok()?;
+        let name = record.name.parse::<JobName>().ok()?;
         self.missing.remove(id.0.as_str());
-        Some(id)
+        Some((id, name))
     }
 }
 

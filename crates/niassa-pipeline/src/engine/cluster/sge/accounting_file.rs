@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::{EndedJob, JobId};
 
 use super::accounting::{Record, Wanted};
 
@@ -18,7 +18,7 @@ const TAIL_BYTES: u64 = 64 * 1024 * 1024;
 const PART_BYTES: u64 = 1024 * 1024;
 
 /// Tells how jobs ended, as far as the file says.
-pub(super) fn ends(file: &Path, jobs: &[JobId]) -> io::Result<Vec<(JobId, JobEnd)>> {
+pub(super) fn ends(file: &Path, jobs: &[JobId]) -> io::Result<Vec<EndedJob>> {
     let file = File::open(file)?;
     let length = file.metadata()?.len();
     let mut wanted = Wanted::new(jobs);

@@ -2,7 +2,7 @@
 //!
 //! A cluster without accounting is common: then nothing is told, and that is no error.
 
-use niassa_model::job::{JobEnd, JobId};
+use niassa_model::job::{EndedJob, JobId, JobName};
 
 use super::super::SchedulerError;
 use super::super::command::Answer;
@@ -10,7 +10,13 @@ use super::state::{ExitStatus, job_end};
 use super::{SACCT, is_number, not_understood};
 
 /// What it is asked for.
-pub(super) const COLUMNS: &str = "JobID,State,ExitCode";
+pub(super) const COLUMNS: &str = "JobID,State,ExitCode,JobName";
+
+/// Stands between columns: a byte that no name of ours and no word of Slurm holds.
+const COLUMN_END: char = '\u{1f}';
+
+/// How it is told so.
+pub(super) const DELIMITER: &str = "--delimiter=\u{1f}";
 
 /// What it says where the cluster keeps no accounting.
 const DISABLED: &str = "accounting storage is disabled";
@@ -20,8 +26,8 @@ pub(super) fn is_absent(answer: &Answer) -> bool {
     answer.code != Some(0) && answer.stderr.to_ascii_lowercase().contains(DISABLED)
 }
 
-/// Reads the whole answer; jobs that are not over are left out.
-pub(super) fn parse(told: &str) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> {
+/// Reads the whole answer; jobs that are not over, and those whose name is not ours, are left out.
+pub(super) fn parse(told: &str) -> Result<Vec<EndedJob>, SchedulerError> {
     if !told.is_empty() && !told.ends_with('\n') {
         return Err(not_understood(SACCT, "the last line is cut off"));
     }
@@ -32,10 +38,11 @@ pub(super) fn parse(told: &str) -> Result<Vec<(JobId, JobEnd)>, SchedulerError> 
     Ok(ends)
 }
 
-fn parse_line(line: &str) -> Result<Option<(JobId, JobEnd)>, SchedulerError> {
+fn parse_line(line: &str) -> Result<Option<EndedJob>, SchedulerError> {
     let wrong = |what: &str| not_understood(SACCT, format!("{what} in the line `{line}`"));
-    let columns: Vec<&str> = line.split('|').collect();
-    let [id, state, exit] = columns[..] else { return Err(wrong("the columns")) };
+    let columns: Vec<&str> = line.splitn(4, COLUMN_END).collect();
+    let [id, state, exit, name] = columns[..] else { return Err(wrong("the columns")) };
+    let Ok(name) = name.parse::<JobName>() else { return Ok(None) };
     if state.is_empty() {
         return Err(wrong("the state"));
     }
@@ -48,16 +55,25 @@ fn parse_line(line: &str) -> Result<Option<(JobId, JobEnd)>, SchedulerError> {
         let id_of_many = id.contains('[') || id.contains('+');
         return if id_of_many { Ok(None) } else { Err(wrong("the number")) };
     }
-    Ok(Some((JobId(id.to_owned()), end)))
+    Ok(Some(EndedJob { id: JobId(id.to_owned()), name, end }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use niassa_model::job::JobEnd;
     use proptest::prelude::*;
 
+    const NAME: &str = "nia-7-abcdefghij-s0-a1";
+
+    /// As recorded from 22.05, with `|` for the end of a column, and without the name.
+    fn recorded(lines: &str) -> String {
+        lines.replace('|', "\u{1f}").replace('\n', &format!("\u{1f}{NAME}\n"))
+    }
+
     fn told(line: &str) -> Option<(JobId, JobEnd)> {
-        parse(&format!("{line}\n")).unwrap_or_else(|error| panic!("{error}")).pop()
+        let told = parse(&recorded(&format!("{line}\n"))).unwrap_or_else(|error| panic!("{error}"));
+        told.into_iter().next().map(|job| (job.id, job.end))
     }
 
     #[test]
@@ -84,14 +100,22 @@ mod tests {
         for garbled in [
             "2|FAILED|7:0",
             "2|FAILED\n",
-            "2|FAILED|7:0|x\n",
             "2||7:0\n",
             "2|FAILED|seven\n",
             "x|FAILED|7:0\n",
             "1|COMPLETED|0:0\n\n",
         ] {
-            assert!(parse(garbled).is_err(), "{garbled}");
+            assert!(parse(&recorded(garbled)).is_err(), "{garbled}");
         }
+    }
+
+    #[test]
+    fn of_a_number_that_was_dealt_out_twice_only_jobs_of_ours_are_told() {
+        let told =
+            recorded("2|FAILED|7:0\n") + "2\u{1f}COMPLETED\u{1f}0:0\u{1f}a\u{1f}stranger's\n";
+        let jobs = parse(&told).unwrap();
+        assert_eq!(jobs.len(), 1);
+        assert_eq!((jobs[0].end, jobs[0].name.to_string().as_str()), (JobEnd::Exited(7), NAME));
     }
 
     #[test]
@@ -106,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_an_answer_or_an_error(text in "(?s).{0,200}", line in "[0-9_|:A-Z \n]{0,60}") {
+        fn any_text_is_an_answer_or_an_error(text in "(?s).{0,200}", line in "[0-9_\u{1f}:A-Z \n]{0,60}") {
             drop(parse(&text));
             drop(parse(&line));
         }

@@ -63,7 +63,8 @@ fn the_last_record_of_a_job_counts() {
     .map(|line| Record::from_line(line).unwrap())
     .collect();
     let jobs = ["30.2", "30.3", "77"].map(|id| JobId(id.to_owned()));
-    let expected = vec![(JobId("30.2".to_owned()), JobEnd::Exited(1))];
+    let (id, name) = (JobId("30.2".to_owned()), NAME.parse().unwrap());
+    let expected = vec![EndedJob { id, name, end: JobEnd::Exited(1) }];
     let mut later = Wanted::new(&jobs);
     for record in &records {
         later.take_later(record);
@@ -86,7 +87,7 @@ fn an_array_stands_for_its_elements() {
         let line = line(30, element, 0, 0, "NONE");
         wanted.take_later(&Record::from_line(&line).unwrap());
     }
-    let mut ids: Vec<_> = wanted.into_ends().into_iter().map(|(id, _)| id.0).collect();
+    let mut ids: Vec<_> = wanted.into_ends().into_iter().map(|job| job.id.0).collect();
     ids.sort();
     assert_eq!(ids, ["30.1", "30.2", "30.3"]);
 }
