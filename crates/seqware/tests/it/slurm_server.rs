@@ -96,6 +96,7 @@ pub struct SlurmServer {
 struct Daemons {
     controller: Option<Child>,
     nodes: [Option<Child>; 2],
+    accounting: Vec<Child>,
 }
 
 impl SlurmServer {
@@ -242,7 +243,8 @@ impl SlurmServer {
         };
         fs::write(server.folder.join("cgroup.conf"), groups).expect("a file");
         if tuning.accounting == Accounting::Database {
-            database::start(&server, &user, accounting);
+            let children = database::start(&server, &user, accounting);
+            server.daemons().accounting.extend(children);
         }
         server.start_controller();
         for node in NODES {
@@ -284,8 +286,9 @@ impl Drop for SlurmServer {
         drop(self.watcher.stdin.take());
         drop(self.watcher.wait());
         let mut daemons = self.daemons();
-        let Daemons { controller, nodes } = &mut *daemons;
-        for child in std::iter::once(controller).chain(nodes).filter_map(Option::as_mut) {
+        let Daemons { controller, nodes, accounting } = &mut *daemons;
+        let of_slurm = std::iter::once(controller).chain(nodes).filter_map(Option::as_mut);
+        for child in of_slurm.chain(accounting) {
             drop(child.wait());
         }
     }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::{PATH, SlurmServer};
 
@@ -25,7 +25,7 @@ pub(super) fn settings(port: u16) -> String {
 }
 
 /// Starts both and makes the cluster known. The controller has to come after.
-pub(super) fn start(server: &SlurmServer, user: &str, port: u16) {
+pub(super) fn start(server: &SlurmServer, user: &str, port: u16) -> [Child; 2] {
     let folder = &server.folder;
     let data = folder.join("database");
     let installed = run(
@@ -41,7 +41,7 @@ pub(super) fn start(server: &SlurmServer, user: &str, port: u16) {
     );
     assert!(installed.0, "mariadb-install-db: {}", installed.1);
     let socket = folder.join("database.socket");
-    server.spawn(
+    let mariadb = server.spawn(
         "mariadbd",
         &[
             "--no-defaults",
@@ -70,11 +70,13 @@ pub(super) fn start(server: &SlurmServer, user: &str, port: u16) {
     );
     fs::write(&configuration, text).expect("a file");
     fs::set_permissions(&configuration, fs::Permissions::from_mode(0o600)).expect("a mode");
-    server.spawn("slurmdbd", &["-D"], &[("MYSQL_UNIX_PORT", &socket.display().to_string())]);
+    let slurmdbd =
+        server.spawn("slurmdbd", &["-D"], &[("MYSQL_UNIX_PORT", &socket.display().to_string())]);
     server.wait_for("slurmdbd answers", || {
         let added = server.program("sacctmgr", &["-i", "add", "cluster", "niassa"]);
         added.contains("niassa") && !added.contains("rror")
     });
+    [mariadb, slurmdbd]
 }
 
 /// Runs a program of `MariaDB`; returns whether it succeeded, and what it said.
