@@ -38,6 +38,21 @@ pub enum WorkDirError {
         #[source]
         source: io::Error,
     },
+    /// Runs were launched from it before, and it is another now, or empty.
+    #[error(
+        "{} is not the work directory that it was (its id was {id}): is it mounted? If its runs were taken away \
+         on purpose, take its line out of {}",
+        path.display(),
+        known.display()
+    )]
+    NotItself {
+        /// The directory.
+        path: PathBuf,
+        /// The file that remembers it.
+        known: PathBuf,
+        /// Its id before.
+        id: String,
+    },
     /// Its id is not one that we wrote.
     #[error("{} does not hold the id of a work directory", .0.display())]
     NotAnId(PathBuf),
@@ -60,6 +75,47 @@ impl WorkDir {
             return Err(WorkDirError::NotAnId(id_file));
         }
         Ok(Self { path, id })
+    }
+
+    /// Opens a work directory like [`Self::open`], unless it was known and is not itself: an empty folder at
+    /// its place is taken for one that is not mounted, in which no run must be launched.
+    ///
+    /// `known` is a file of this OS user's on this machine: a line for each work directory, its id and path.
+    /// Where it cannot be written, nothing is remembered.
+    pub fn open_known(path: &Path, known: &Path) -> Result<Self, WorkDirError> {
+        let ids = fs::read_to_string(known).unwrap_or_default();
+        let place = path.canonicalize().ok();
+        let line = ids.lines().find_map(|line| {
+            let (id, known_path) = line.split_once(' ')?;
+            (place.as_deref() == Some(Path::new(known_path))).then_some(id)
+        });
+        let not_itself = || WorkDirError::NotItself {
+            path: path.to_owned(),
+            known: known.to_owned(),
+            id: line.unwrap_or_default().to_owned(),
+        };
+        if line.is_some() && !path.join(ID_FILE).exists() {
+            return Err(not_itself());
+        }
+        let opened = Self::open(path)?;
+        match line {
+            Some(id) if id != opened.id => return Err(not_itself()),
+            Some(_) => {}
+            None => {
+                if let Err(error) = opened.remember(known) {
+                    tracing::debug!(file = %known.display(), %error, "a work directory is not remembered");
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    fn remember(&self, known: &Path) -> io::Result<()> {
+        if let Some(folder) = known.parent() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        }
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(known)?;
+        file.write_all(format!("{} {}\n", self.id, self.path.display()).as_bytes())
     }
 
     /// Returns the directory.
@@ -142,6 +198,29 @@ mod tests {
         assert_eq!(WorkDir::open(&path).unwrap(), opened[0]);
         fs::write(path.join(ID_FILE), "../x").unwrap();
         assert!(matches!(WorkDir::open(&path), Err(WorkDirError::NotAnId(_))));
+    }
+
+    #[test]
+    fn a_known_work_directory_that_is_empty_now_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, known) = (folder.path().join("runs"), folder.path().join("home/known"));
+        let opened = WorkDir::open_known(&path, &known).unwrap();
+        assert_eq!(WorkDir::open_known(&path, &known).unwrap(), opened);
+        assert_eq!(fs::read_to_string(&known).unwrap().lines().count(), 1);
+        let elsewhere = folder.path().join("unmounted");
+        fs::rename(&path, &elsewhere).unwrap();
+        fs::create_dir(&path).unwrap();
+        let refused = WorkDir::open_known(&path, &known).unwrap_err();
+        assert!(refused.to_string().contains("is it mounted?"), "{refused}");
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "nothing was put there");
+        WorkDir::open(&path).unwrap();
+        assert!(matches!(
+            WorkDir::open_known(&path, &known),
+            Err(WorkDirError::NotItself { id, .. }) if id == opened.id
+        ));
+        fs::remove_dir_all(&path).unwrap();
+        fs::rename(&elsewhere, &path).unwrap();
+        assert_eq!(WorkDir::open_known(&path, &known).unwrap(), opened);
     }
 
     #[test]

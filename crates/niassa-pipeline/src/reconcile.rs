@@ -39,6 +39,8 @@ use prepare::{NotPrepared, Prepared, prepare};
 pub struct PipelineSettings {
     /// Where run directories are made.
     pub work_dir: PathBuf,
+    /// A file that remembers which work directories were used here, where they are to be remembered.
+    pub known_work_dirs: Option<PathBuf>,
     /// Where fetched bundles are unpacked; without it `.bundles` in the work directory.
     pub bundle_dir: Option<PathBuf>,
     /// The engine of runs that demand none.
@@ -108,7 +110,10 @@ impl Reconciler {
         settings: PipelineSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PipelineError> {
-        let work_dir = WorkDir::open(&settings.work_dir)?;
+        let work_dir = match &settings.known_work_dirs {
+            Some(known) => WorkDir::open_known(&settings.work_dir, known)?,
+            None => WorkDir::open(&settings.work_dir)?,
+        };
         let home = LocalHome::open(work_dir.path())?;
         let place = work_dir.place(EngineKind::Local, home.cluster_name());
         let clusters = Clusters::open(&settings, &work_dir);

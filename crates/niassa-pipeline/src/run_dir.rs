@@ -250,6 +250,11 @@ impl RunDir {
         }
     }
 
+    /// Returns where a scheduler puts what jobs of the run write before their step begins.
+    pub(crate) fn job_log(&self) -> PathBuf {
+        self.path.join("jobs.log")
+    }
+
     /// Returns the script that a scheduler starts for each job of the run.
     pub(crate) fn job_script(&self) -> PathBuf {
         self.path.join("job.sh")

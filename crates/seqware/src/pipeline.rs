@@ -18,6 +18,7 @@ pub fn settings(context: &Context) -> Result<PipelineSettings, Failure> {
         this_executable().map_err(|error| Failure::io("find this program's file", error))?;
     Ok(PipelineSettings {
         work_dir: settings.work_dir()?,
+        known_work_dirs: context.surroundings.known_work_dirs(),
         bundle_dir: settings.bundle_dir()?,
         default_engine: settings.default_engine()?,
         executable,

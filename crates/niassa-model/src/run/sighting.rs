@@ -74,6 +74,8 @@ pub struct Handed {
     pub free_intents: u32,
     /// Why the scheduler would not have it, the last time it was handed over.
     pub refused: Option<String>,
+    /// What was said instead of a number of its job, the last time it was handed over.
+    pub doubted: Option<String>,
     /// Jobs that we let go, and in which life of the scheduler.
     pub released: Vec<(JobId, Option<String>)>,
     /// Jobs that we cancelled, and when we did so last, by the service's clock.
@@ -390,9 +392,10 @@ fn why_it_vanished(sighting: &Sighting<'_>) -> String {
     if let Some(words) = &sighting.handed.refused {
         return format!("the scheduler refused its job: {words}");
     }
-    match sighting.jobs.last() {
-        Some(job) => format!("its job {} ended before the step began: {}", job.id, job.words),
-        None => "its job vanished from the queue before the step began".to_owned(),
+    match (sighting.jobs.last(), &sighting.handed.doubted) {
+        (Some(job), _) => format!("its job {} ended before the step began: {}", job.id, job.words),
+        (None, Some(words)) => format!("the scheduler told no number of its job: {words}"),
+        (None, None) => "its job vanished from the queue before the step began".to_owned(),
     }
 }
 

@@ -143,7 +143,7 @@ pub struct ClusterSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// Its program is not there.
-    #[error("`{program}` cannot be run; is the cluster's client installed and in PATH?")]
+    #[error("`{program}` cannot be run")]
     NotThere {
         /// The program.
         program: &'static str,

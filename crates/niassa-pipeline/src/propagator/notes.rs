@@ -49,6 +49,59 @@ fn words(remark: &Remark) -> Option<String> {
         Remark::Waits(words) if words.contains("Dependency") || words.contains("None") => {
             return None;
         }
-        Remark::Waits(words) => format!("its job waits: {words}"),
+        Remark::Waits(words) => match what_helps(words) {
+            Some(hint) => format!("its job waits: {words}: {hint}"),
+            None => format!("its job waits: {words}"),
+        },
     })
+}
+
+/// What helps a job that waits for something that does not come by itself. The words are Slurm's own reasons, as
+/// listed in `squeue(1)`.
+fn what_helps(words: &str) -> Option<&'static str> {
+    const HINTS: [(&str, &str); 7] = [
+        (
+            "BadConstraints",
+            "no node can give what the step asks for; cancel the run and let the step ask for less",
+        ),
+        (
+            "PartitionTimeLimit",
+            "the step asks for more time than the partition gives; cancel the run, or name another by --queue",
+        ),
+        (
+            "PartitionNodeLimit",
+            "the step asks for more than the partition gives; cancel the run, or name another by --queue",
+        ),
+        (
+            "PartitionDown",
+            "its partition takes no jobs now; ask the site, or cancel the run and name another by --queue",
+        ),
+        (
+            "PartitionInactive",
+            "its partition takes no jobs now; ask the site, or cancel the run and name another by --queue",
+        ),
+        ("Limit", "a limit of its account or QOS is reached; it goes on when other jobs end"),
+        ("ReqNodeNotAvail", "a node that it needs is not available; ask the site"),
+    ];
+    HINTS.iter().find(|(reason, _)| words.contains(reason)).map(|(_, hint)| *hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_come_by_itself_has_a_hint() {
+        for (words, hint) in [
+            ("PENDING BadConstraints", Some("let the step ask for less")),
+            ("PENDING QOSMaxCpuPerUserLimit", Some("when other jobs end")),
+            ("PENDING PartitionTimeLimit", Some("more time than the partition gives")),
+            ("PENDING Resources", None),
+            ("PENDING Priority", None),
+        ] {
+            let told = what_helps(words);
+            assert_eq!(told.is_some(), hint.is_some(), "{words}");
+            assert!(hint.is_none_or(|hint| told.unwrap_or_default().contains(hint)), "{words}");
+        }
+    }
 }

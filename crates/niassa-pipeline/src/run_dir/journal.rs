@@ -53,6 +53,13 @@ pub(crate) enum Entry {
         /// Its number.
         id: JobId,
     },
+    /// The call failed, and whether the scheduler has it is not known.
+    InDoubt {
+        /// Its name.
+        name: JobName,
+        /// The scheduler's words.
+        words: String,
+    },
     /// The scheduler positively refused it.
     Refused {
         /// Its name.
@@ -281,6 +288,11 @@ impl JournalView {
             Entry::Lease { seconds } => self.lease_seconds = Some(seconds),
             Entry::Intent { name, attempts, parents } => self.intent(at, name, attempts, parents),
             Entry::Submitted { .. } => {}
+            Entry::InDoubt { name, words } => {
+                for attempt in self.attempts_of(&name) {
+                    self.entry(attempt).handed.doubted = Some(words.clone());
+                }
+            }
             Entry::Refused { name, words } => {
                 for attempt in self.attempts_of(&name) {
                     self.entry(attempt).handed.refused = Some(words.clone());
@@ -331,6 +343,7 @@ impl JournalView {
             let handed = &mut self.entry(attempt.clone()).handed;
             handed.last_intent = Some(at);
             handed.refused = None;
+            handed.doubted = None;
             handed.free_intents += u32::from(parents == Parents::Succeeded);
         }
         if let JobName::List(list) = name {

@@ -66,6 +66,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         this_executable().map_err(|error| Failure::io("find this program's file", error))?;
     let settings = PipelineSettings {
         work_dir: runs.clone(),
+        known_work_dirs: None,
         bundle_dir: None,
         default_engine: EngineKind::Local,
         executable,

@@ -49,6 +49,12 @@ impl Surroundings {
         named.map(PathBuf::from).or_else(|| Some(self.home.as_ref()?.join(".seqware/settings")))
     }
 
+    /// Returns where it is remembered which work directories this user has launched from, on this machine.
+    pub fn known_work_dirs(&self) -> Option<PathBuf> {
+        let machine = niassa_pipeline::place::machine();
+        Some(self.home.as_ref()?.join(format!(".seqware/work-directories-{machine}")))
+    }
+
     /// Returns the service's configuration file that the environment names.
     pub fn service_config(&self) -> Option<PathBuf> {
         self.variable("NIASSA_SERVICE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)

@@ -11,6 +11,7 @@ mod accounts;
 mod agent;
 mod bundle;
 mod bundle_launch;
+mod cluster_bad_input;
 mod cluster_reasons;
 mod clusters;
 mod cron;

@@ -186,10 +186,25 @@ impl SlurmServer {
     pub fn start_node(&self, node: &str) {
         let child = self.daemon("slurmd", &["-D", "-N", node]);
         self.daemons().nodes[index(node)] = Some(child);
+        self.wait_for_node(node);
+    }
+
+    fn wait_for_node(&self, node: &str) {
         self.wait_for("the node is up", || {
             let state = self.program("sinfo", &["-h", "-N", "-n", node, "-o", "%T"]);
             state.lines().any(|line| matches!(line, "idle" | "mixed" | "allocated"))
         });
+    }
+
+    /// Starts a node again in which a folder is empty, as where a file system is not mounted.
+    pub fn restart_node_without(&self, node: &str, folder: &Path) {
+        end(self.daemons().nodes[index(node)].take(), rustix::process::Signal::TERM);
+        let script = "mount -t tmpfs none \"$1\" && exec slurmd -D -N \"$2\"";
+        let folder = folder.display().to_string();
+        let words = ["-m", "bash", "-c", script, "node", &folder, node];
+        let child = self.daemon("unshare", &words);
+        self.daemons().nodes[index(node)] = Some(child);
+        self.wait_for_node(node);
     }
 
     /// Runs `scontrol` and returns what it printed.

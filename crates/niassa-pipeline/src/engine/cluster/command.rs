@@ -114,8 +114,12 @@ fn spawn<S: AsRef<OsStr>>(
     environment: &[(OsString, OsString)],
 ) -> io::Result<Child> {
     CALLS.fetch_add(1, Ordering::Relaxed);
-    let path = find(program, environment)
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in PATH"))?;
+    let path = find(program, environment).ok_or_else(|| {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            "it is not in PATH; is the cluster's client installed?",
+        )
+    })?;
     Command::new(path)
         .arg0(program)
         .args(arguments)

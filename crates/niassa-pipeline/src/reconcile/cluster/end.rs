@@ -4,8 +4,9 @@
 //! keeps it. Jobs are cancelled after their attempts are closed, those of later steps first: the end of
 //! a job lets those behind it go.
 
-use std::io;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use niassa_model::job::{JobId, SeenJob};
 use niassa_model::run::sighting::AttemptOrder;
@@ -23,6 +24,9 @@ use crate::run_dir::attempt_files::{
 };
 use crate::run_dir::failed;
 use crate::run_dir::journal::Entry;
+
+/// How much of the end of a log is told.
+const LOG_END_BYTES: u64 = 500;
 
 /// Carries out everything but handing over, for a batch of runs. Without a queue no job is cancelled: that
 /// is done when the scheduler answers again.
@@ -144,7 +148,11 @@ fn close(
             continue;
         }
         let outcome = counts.closes.unwrap_or(*outcome);
-        put_exit(&attempt, &run.exit(*step, *number, outcome, words.clone(), now))?;
+        let mut words = words.clone();
+        if jobs.get(&key).is_some_and(|jobs| jobs.iter().any(|job| !job.state.is_live())) {
+            words.push_str(&run.words_of_jobs());
+        }
+        put_exit(&attempt, &run.exit(*step, *number, outcome, words, now))?;
         cancel.extend(live(jobs, &key).map(|job| (*step, job.id.clone())));
     }
     Ok(())
@@ -157,14 +165,41 @@ fn live<'jobs>(
     jobs.get(key).into_iter().flatten().copied().filter(|job| job.state.is_live())
 }
 
-fn alive(attempt: &std::path::Path) -> String {
+fn alive(attempt: &Path) -> String {
     std::fs::read_to_string(attempt.join(ALIVE)).unwrap_or_default()
+}
+
+/// Returns the last two lines of a file, as far as people can read them: bash says in two why it cannot become a
+/// program, and the first of them tells more.
+fn last_lines(path: &Path) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_END_BYTES))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LOG_END_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.drain(..lines.len().saturating_sub(2));
+    Some(lines.join("; ").chars().filter(|c| !c.is_control()).collect())
 }
 
 impl ClaimedRun {
     fn attempt_dir(&self, step: StepIndex, number: AttemptNumber) -> PathBuf {
         let run = &self.look.run;
         run.dir.attempt(&run.key(step, number), &run.plan.steps[step.as_usize()])
+    }
+
+    /// What the jobs of the run wrote before any step began, or what it may mean that they wrote nothing.
+    fn words_of_jobs(&self) -> String {
+        let log = self.look.run.dir.job_log();
+        let words = last_lines(&log).unwrap_or_default();
+        match words.as_str() {
+            "" => format!(
+                "; no job of the run has written to {}: does its node see the work directory, under that path?",
+                log.display()
+            ),
+            words => format!("; {} ends with: {words}", log.display()),
+        }
     }
 
     /// What is written as the end of an attempt of which no runner will say more.

@@ -180,7 +180,7 @@ impl Wave<'_> {
             arguments,
             elements,
             directory: dir.work(),
-            output: dir.path().join("jobs.log"),
+            output: dir.job_log(),
             resources: first.resources,
             after: self.parent_jobs(run, first),
             hold,
@@ -292,8 +292,7 @@ fn note_all(
             None => (Entry::Withdrawn { name, parents: withdrawn }, None),
             Some(Err(SubmitError::InDoubt(words))) => {
                 let note = format!("whether the scheduler has a job is not known yet: {words}");
-                runs[position].note.get_or_insert(Note::Trouble(note));
-                continue;
+                (Entry::InDoubt { name, words }, Some(Note::Trouble(note)))
             }
         };
         if let Some(note) = note {
