@@ -96,6 +96,17 @@ pub struct Claim {
     pub options: SchedulerOptions,
     /// On whose behalf.
     pub account: String,
+    /// The label it was scheduled for; kept in its directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub host: Option<HostLabel>,
+    /// The id of the request by which it was asked for: logs have it, and its steps are given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// What it descends from; kept in its directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<i64>)]
+    pub parents: Vec<Accession>,
 }
 
 /// What people want of a run.

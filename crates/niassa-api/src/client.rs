@@ -13,6 +13,7 @@ mod hosts;
 mod limits;
 mod metadata;
 mod query;
+mod recovery;
 mod runs;
 mod transport;
 mod workflows;
@@ -24,6 +25,7 @@ use std::time::Instant;
 
 use niassa_model::time::Timestamp;
 use reqwest::Url;
+use uuid::Uuid;
 
 pub use error::ClientError;
 pub use events::EventStream;
@@ -42,6 +44,8 @@ pub struct ClientConfig {
     pub plain_http: PlainHttp,
     /// How the client names itself in the service's log.
     pub user_agent: String,
+    /// The id under which logs find what is asked; without one the service draws one per request.
+    pub trace: Option<Uuid>,
 }
 
 impl ClientConfig {
@@ -54,6 +58,7 @@ impl ClientConfig {
             ca: None,
             plain_http: PlainHttp::OnlyLoopback,
             user_agent: concat!("seqware/", env!("CARGO_PKG_VERSION")).to_owned(),
+            trace: None,
         }
     }
 }

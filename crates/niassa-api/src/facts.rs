@@ -2,6 +2,7 @@
 
 use niassa_model::accession::Accession;
 use niassa_model::file::OutputFile;
+use niassa_model::place::EngineKind;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::step::{AttemptNumber, StepIndex, StepReason, StepStatus};
 use niassa_model::time::Timestamp;
@@ -18,6 +19,21 @@ pub struct RecordFacts {
     /// Notes beside the status of runs; of several for one run the last counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<RunNote>,
+    /// How often the programs of schedulers were called since this was told last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scheduler: Vec<SchedulerUse>,
+}
+
+/// How often the programs of one scheduler were called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SchedulerUse {
+    /// The engine: `slurm` or `sge`.
+    #[schema(value_type = String)]
+    pub engine: EngineKind,
+    /// How often.
+    pub calls: u64,
+    /// How often in vain: a program was not there, did not answer, or refused.
+    pub errors: u64,
 }
 
 /// What people should know of a run now. It is no verdict and needs no claim.

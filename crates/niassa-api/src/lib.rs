@@ -19,6 +19,8 @@ pub mod limits;
 pub mod metadata;
 pub mod page;
 pub mod paths;
+pub mod recovery;
 pub mod reports;
 pub mod runs;
+pub mod service;
 pub mod workflows;

@@ -8,6 +8,8 @@ pub const READYZ: &str = "/readyz";
 pub const METRICS: &str = "/metrics";
 /// Version of the service and who the caller is.
 pub const WHOAMI: &str = "/v1/whoami";
+/// What the service is, and when its last backup was made.
+pub const SERVICE: &str = "/v1/service";
 /// The OpenAPI document.
 pub const OPENAPI: &str = "/v1/openapi.json";
 
@@ -35,6 +37,10 @@ pub const RUNS_PRIORITY: &str = "/v1/runs/priority";
 pub const RUNS_DEAD: &str = "/v1/runs/it-is-dead";
 /// Asks for runs to be tried again.
 pub const RUNS_RETRY: &str = "/v1/runs/retry";
+/// Which runs are known, by their tags.
+pub const RUNS_FIND: &str = "/v1/runs/find";
+/// Takes in a run that only its directory knows.
+pub const RUNS_RECOVER: &str = "/v1/runs/recover";
 /// A run that happened elsewhere, with its files.
 pub const RUNS_IMPORT: &str = "/v1/runs/import";
 

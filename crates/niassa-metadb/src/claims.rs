@@ -104,6 +104,14 @@ pub struct ClaimedRun {
     pub options: String,
     /// The address of the account on whose behalf.
     pub account: String,
+    /// The id of the request by which it was asked for, where one is known.
+    pub trace: Option<String>,
+    /// The label it was scheduled for.
+    pub host: String,
+    /// What it descends from.
+    pub parents: Vec<Accession>,
+    /// How long ago it was scheduled, in microseconds.
+    pub age_micros: i64,
 }
 
 /// What people want of a run.

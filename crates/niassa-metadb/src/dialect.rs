@@ -82,11 +82,78 @@ impl Dialect {
     }
 
     /// Looks whether the database is whole; the first column of each row says what is not, or `ok`.
-    /// A server looks after itself.
+    /// A server looks after its files itself; it is asked for indexes that it could not finish.
     pub(crate) fn check(self) -> &'static str {
         match self {
-            Self::Sqlite => "pragma quick_check",
-            Self::Postgres => "select 'ok'",
+            Self::Sqlite => "pragma integrity_check",
+            Self::Postgres => {
+                "select case when count(*) = 0 then 'ok' \
+                    else 'indexes that are not valid: ' || cast(count(*) as text) end \
+                from pg_index where not indisvalid"
+            }
+        }
+    }
+
+    /// Copies the database into a file, `$1`; a server is copied by its own programs.
+    pub(crate) fn copy_into(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => Some("vacuum into $1"),
+            Self::Postgres => None,
+        }
+    }
+
+    /// How a transaction begins that holds one moment for other programs, and how its name is asked.
+    pub(crate) fn snapshot(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some((
+                "begin isolation level repeatable read read only",
+                "select pg_export_snapshot()",
+            )),
+        }
+    }
+
+    /// Counts the tables that anybody made here.
+    pub(crate) fn count_tables(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "select count(*) from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+            }
+            Self::Postgres => "select count(*) from pg_tables where schemaname = current_schema()",
+        }
+    }
+
+    /// The last accession that was dealt out.
+    pub(crate) fn last_dealt(self) -> &'static str {
+        match self {
+            Self::Sqlite => {
+                "select coalesce((select seq from sqlite_sequence where name = 'object'), 0)"
+            }
+            Self::Postgres => {
+                "select case when is_called then last_value else 0 end from object_swid_seq"
+            }
+        }
+    }
+
+    /// Sees to it that an accession, `$1`, is never dealt out. SQLite does so by itself.
+    pub(crate) fn raise_dealt(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(
+                "select setval('object_swid_seq', greatest($1, last_value)) from object_swid_seq",
+            ),
+        }
+    }
+
+    /// References that lead nowhere, one a row: first the table. A server refuses them, unless
+    /// somebody took its rules away: those are listed there.
+    pub(crate) fn loose_references(self) -> &'static str {
+        match self {
+            Self::Sqlite => "select \"table\" from pragma_foreign_key_check",
+            Self::Postgres => {
+                "select cast(conrelid as regclass)::text from pg_constraint \
+                where contype = 'f' and not convalidated"
+            }
         }
     }
 

@@ -99,6 +99,9 @@ pub struct FactsTaken {
     pub refused: Vec<(usize, FactRefused)>,
     /// Notes that were not taken, by their position, with the reason.
     pub refused_notes: Vec<(usize, NoteRefused)>,
+    /// How long ago attempts ended of which that was not known, in microseconds; by two clocks, so
+    /// that it may be negative.
+    pub ended_before_micros: Vec<i64>,
 }
 
 /// A run after something was recorded.
@@ -178,8 +181,17 @@ impl MetaDb {
         commit(transaction, OPERATION).await?;
         taken.answer.runs = runs.iter().map(RunNow::of).collect();
         taken.answer.refused_notes = refused_notes;
+        taken.answer.ended_before_micros = ended_before(now, facts, &taken.news);
         Ok(taken.answer)
     }
+}
+
+/// Says how long it took until the ends of attempts became known.
+fn ended_before(now: i64, facts: &[Fact], news: &[News]) -> Vec<i64> {
+    let raised = news.iter().filter(|news| news.taking == Taking::Raise);
+    let facts = raised.map(|news| &facts[news.position]);
+    let ended = facts.filter(|fact| fact.outcome.status.is_final());
+    ended.filter_map(|fact| Some(now - fact.ended_at?.as_micros())).collect()
 }
 
 impl RunNow {

@@ -12,8 +12,12 @@ use crate::pool::column;
 pub struct Gauges {
     /// How many runs have a status; one that none has is absent.
     pub runs: Vec<(RunStatus, i64)>,
-    /// Runs that wait for a launcher, by label.
+    /// Runs that wait for a launcher, by label: those of a hundred labels that wait the longest.
     pub waiting: Vec<Waiting>,
+    /// For how many labels runs wait.
+    pub labels: i64,
+    /// When the last backup was made, if one was.
+    pub last_backup: Option<Timestamp>,
     /// The database's time.
     pub now: Timestamp,
 }
@@ -29,15 +33,19 @@ pub struct Waiting {
     pub since: Timestamp,
 }
 
-/// Most labels that are told; a service with more has its own ways of counting.
-const MOST_HOSTS: i64 = 1_000;
+/// Most labels that are told, those that wait the longest: whoever collects these numbers keeps a
+/// series for each label that it was ever told.
+const MOST_HOSTS: i64 = 100;
 
 sql! {
     /// Runs by status.
     RUNS = "select status, count(*) as runs from run group by status order by status";
-    /// Runs that wait, by label. `$1`: rows.
+    /// Runs that wait, by label, the longest first. `$1`: rows.
     WAITING = "select host, count(*) as runs, min(updated_at) as since from run \
-        where status in ('submitted', 'submitted_retry') group by host order by host limit $1";
+        where status in ('submitted', 'submitted_retry') group by host \
+        order by min(updated_at), host limit $1";
+    /// How many labels there are for which runs wait.
+    LABELS = "select count(distinct host) from run where status in ('submitted', 'submitted_retry')";
 }
 
 impl MetaDb {
@@ -64,6 +72,9 @@ impl MetaDb {
                 since: Timestamp::from_micros(column(row, "since", OPERATION)?),
             });
         }
-        Ok(Gauges { runs, waiting, now: self.now().await? })
+        let row = sqlx::query(LABELS).fetch_one(self.reader()).await.during(OPERATION)?;
+        let labels = column(&row, 0, OPERATION)?;
+        let last_backup = self.last_backup().await?.map(|backup| backup.taken_at);
+        Ok(Gauges { runs, waiting, labels, last_backup, now: self.now().await? })
     }
 }

@@ -13,6 +13,7 @@ pub mod access;
 pub mod accounts;
 pub mod actions;
 pub mod audit;
+pub mod backup;
 mod bulk;
 pub mod bundles;
 pub mod claims;
@@ -32,11 +33,13 @@ pub mod limits;
 pub mod location;
 pub mod metadata;
 mod pool;
+pub mod recovery;
 pub mod reports;
 mod run_state;
 pub mod runs;
 pub mod schedule;
 pub mod sessions;
+pub mod soundness;
 mod step_columns;
 pub mod steps;
 pub mod tokens;
@@ -45,7 +48,7 @@ mod writer;
 
 pub use access::Access;
 pub use error::{MetaDbError, Result};
-pub use location::Location;
+pub use location::{Location, ServerAccess};
 pub use pool::MetaDb;
 
 #[cfg(test)]

@@ -20,6 +20,15 @@ pub enum Location {
     },
 }
 
+/// How a server's own programs reach it: a password never stands on a command line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ServerAccess {
+    /// The URL, without a password.
+    pub url: String,
+    /// The password, where one is configured.
+    pub password: Option<String>,
+}
+
 impl Location {
     /// Reads a path, `sqlite:PATH`, or a `postgresql://` URL.
     pub fn parse(text: &str) -> Result<Self> {
@@ -49,6 +58,17 @@ impl Location {
             Self::Sqlite(_) => false,
             Self::Postgres { url, .. } => password_range(url).is_some(),
         }
+    }
+
+    /// Returns how a server's own programs reach it; an embedded MetaDB has none.
+    pub fn server(&self) -> Result<Option<ServerAccess>> {
+        let Self::Postgres { url, password_file } = self else { return Ok(None) };
+        let (url, in_url) = without_password(url);
+        let password = match password_file {
+            Some(file) => Some(read_password(file)?),
+            None => in_url,
+        };
+        Ok(Some(ServerAccess { url, password }))
     }
 
     /// Returns the URL to connect with, the password file's content put in.
@@ -121,6 +141,44 @@ fn password_of_user(url: &str) -> Option<std::ops::Range<usize>> {
     Some(colon + 1..at)
 }
 
+/// Takes a password out of a URL, percent-decoded.
+fn without_password(url: &str) -> (String, Option<String>) {
+    let Some(range) = password_range(url) else { return (url.to_owned(), None) };
+    let password = percent_decode(&url[range.clone()]);
+    let mut before = &url[..range.start];
+    let mut after = &url[range.end..];
+    if let Some(name) = before.strip_suffix('=') {
+        // `?password=x&a=b` leaves `?a=b`, `?a=b&password=x` leaves `?a=b`.
+        before = &before[..name.rfind(['?', '&']).map_or(before.len(), |at| at + 1)];
+        match after.strip_prefix('&') {
+            Some(rest) => after = rest,
+            None => before = &before[..before.len() - 1],
+        }
+    } else {
+        before = before.strip_suffix(':').unwrap_or(before);
+    }
+    (format!("{before}{after}"), Some(password))
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) if byte == b'%' => {
+                bytes.push(decoded);
+                rest = &after[2..];
+            }
+            Some(_) | None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Puts a password into a URL as a query parameter, percent-encoded.
 fn with_password(url: &str, password: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
@@ -167,6 +225,21 @@ mod tests {
         let location = Location::parse("postgresql://db/n?user=bob&Password=s3&x=1").unwrap();
         assert!(location.holds_password());
         assert_eq!(location.to_string(), "postgresql://db/n?user=bob&Password=***&x=1");
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_a_url() {
+        for (url, bare, password) in [
+            ("postgresql://bob:p%26%3Dw@db/n?x=1", "postgresql://bob@db/n?x=1", Some("p&=w")),
+            ("postgresql://db/n?password=a%20b&x=1", "postgresql://db/n?x=1", Some("a b")),
+            ("postgresql://db/n?x=1&password=100%", "postgresql://db/n?x=1", Some("100%")),
+            ("postgresql://db/n?password=a", "postgresql://db/n", Some("a")),
+            ("postgresql:///n?host=/tmp&user=b", "postgresql:///n?host=/tmp&user=b", None),
+        ] {
+            let access = Location::parse(url).unwrap().server().unwrap().unwrap();
+            assert_eq!((access.url.as_str(), access.password.as_deref()), (bare, password));
+        }
+        assert!(Location::parse("/a.db").unwrap().server().unwrap().is_none());
     }
 
     #[test]

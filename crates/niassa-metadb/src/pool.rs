@@ -132,6 +132,15 @@ impl MetaDb {
         self.write.begin_with(self.dialect.begin()).await.during(operation)
     }
 
+    /// Begins a transaction of another kind.
+    pub(crate) async fn begin_as(
+        &self,
+        begin: &'static str,
+        operation: &'static str,
+    ) -> Result<Writing> {
+        self.write.begin_with(begin).await.during(operation)
+    }
+
     /// Returns which database it is.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
@@ -144,7 +153,7 @@ impl MetaDb {
 }
 
 /// Makes a file that only its owner can read, unless it is there: it will hold hashes of passwords.
-fn make_closed(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_closed(path: &Path) -> std::io::Result<()> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 

@@ -51,6 +51,8 @@ pub struct NewRun {
     pub claim: Option<FirstClaim>,
     /// The run that it is tried anew for.
     pub rescheduled_from: Option<Accession>,
+    /// The id of the request it is asked by, which logs have.
+    pub trace: Option<String>,
     /// What the user should know; part of the answer.
     pub warnings: Vec<String>,
 }

@@ -91,6 +91,7 @@ impl Launcher {
         }
         report.launched.sort_unstable();
         report.waiting = tick.into_inner().map_or(0, |tick: Tick| tick.waiting);
+        self.reconciler.tell_scheduler_use().await;
         Ok(report)
     }
 

@@ -6,7 +6,7 @@
 //! is a launcher that was killed between its record and its orders.
 
 mod cluster;
-mod facts;
+pub(crate) mod facts;
 mod notes;
 mod offsets;
 mod pauses;
@@ -28,7 +28,7 @@ use niassa_model::place::Place;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
-use crate::engine::cluster::command;
+use crate::engine::cluster::calls as scheduler;
 use crate::engine::local::journal::{self, Offsets};
 use crate::engine::local::watch::Watch;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
@@ -137,7 +137,7 @@ impl Propagator {
         on: Listener<'_>,
     ) -> Result<PropagateReport, PipelineError> {
         let mut report = PropagateReport::default();
-        let calls = command::calls();
+        let calls = scheduler::total();
         // Read first, list second: a run is listed as active before its first line is written.
         let home = self.reconciler.home.clone();
         let mut offsets = self.offsets.offsets.clone();
@@ -178,7 +178,8 @@ impl Propagator {
         self.look_after_clusters(&mut report, on).await?;
         let on_clusters: usize = self.clusters.iter().map(|watch| watch.active.len()).sum();
         report.active = (self.active.len() + on_clusters) as u64;
-        report.scheduler_calls = command::calls() - calls;
+        report.scheduler_calls = scheduler::total() - calls;
+        self.reconciler.tell_scheduler_use().await;
         Ok(report)
     }
 
@@ -264,8 +265,8 @@ impl Propagator {
         report: &mut PropagateReport,
     ) -> Result<(), PipelineError> {
         report.facts += facts.len() as u64;
-        let answer =
-            self.reconciler.client.record_facts(&RecordFacts { facts, notes: Vec::new() }).await?;
+        let request = RecordFacts { facts, ..RecordFacts::default() };
+        let answer = self.reconciler.client.record_facts(&request).await?;
         take_answer(answer, &mut self.active, report);
         Ok(())
     }

@@ -8,7 +8,7 @@ mod bundles;
 pub(crate) mod cluster;
 mod clusters;
 pub(crate) mod evidence;
-mod handover;
+pub(crate) mod handover;
 mod lease;
 mod prepare;
 
@@ -18,11 +18,12 @@ use std::sync::Arc;
 
 use niassa_api::claims::{Claim, Claimed, Done, HeldClaim, RecordActions, RunAction};
 use niassa_api::client::{Client, ClientError};
+use niassa_api::facts::RecordFacts;
 use niassa_model::accession::Accession;
 use niassa_model::place::{EngineKind, Place};
 use niassa_model::time::{Clock, Timestamp};
 
-use crate::engine::cluster::ClusterSettings;
+use crate::engine::cluster::{ClusterSettings, calls};
 use crate::engine::local::{LocalError, LocalHome};
 use crate::place::{Linked, WorkDir, WorkDirError, machine};
 use crate::run_dir::{RunDir, RunDirError};
@@ -266,6 +267,19 @@ impl Reconciler {
     /// Sees that a supervisor works on what was handed over.
     pub(crate) fn ensure_supervisor(&self) -> Result<(), LocalError> {
         crate::engine::local::client::ensure_supervisor(&self.home, &self.settings.executable)
+    }
+
+    /// Tells the service how often schedulers were called. What cannot be told now is told later.
+    pub(crate) async fn tell_scheduler_use(&self) {
+        let scheduler = calls::take_untold();
+        if scheduler.is_empty() {
+            return;
+        }
+        let request = RecordFacts { scheduler, ..RecordFacts::default() };
+        if let Err(error) = self.client.record_facts(&request).await {
+            tracing::debug!(%error, "the use of schedulers could not be told");
+            calls::give_back(&request.scheduler);
+        }
     }
 
     /// Returns the work directory.

@@ -13,6 +13,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use niassa_model::accession::Accession;
+use niassa_model::host::HostLabel;
 use niassa_model::place::Place;
 use niassa_model::plan::{Plan, PlannedOutput, PlannedStep};
 use niassa_model::run::RunTag;
@@ -22,6 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::place::{Linked, link_new};
 
+/// The file with the id under which logs find the run.
+pub(crate) const TRACE: &str = "trace";
 /// How many steps share a folder of `steps/`.
 const STEPS_PER_FOLDER: u32 = 1_000;
 
@@ -50,6 +53,12 @@ pub struct RunFile {
     pub place: Place,
     /// The values as resolved when it was scheduled.
     pub values: serde_json::Value,
+    /// The label it was scheduled for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostLabel>,
+    /// What it descends from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<Accession>,
 }
 
 /// What `provision.json` beside a step's `command.sh` says: which files to keep, and where.
@@ -131,6 +140,19 @@ impl RunDir {
     /// Stores what was asked; the first one stays.
     pub(crate) fn store_run(&self, run: &RunFile) -> Result<(), RunDirError> {
         self.store("run.json", &json(run)?).map(drop)
+    }
+
+    /// Reads what was asked.
+    pub(crate) fn run_file(&self) -> Result<RunFile, RunDirError> {
+        let path = self.path.join("run.json");
+        let content = fs::read(&path).map_err(failed("read", &path))?;
+        let read = serde_json::from_slice(&content).map_err(io::Error::from);
+        read.map_err(failed("read", &path))
+    }
+
+    /// Stores the id under which logs find the run, for its steps.
+    pub(crate) fn store_trace(&self, trace: &str) -> Result<(), RunDirError> {
+        self.store(TRACE, trace.as_bytes()).map(drop)
     }
 
     /// Stores a plan and returns the one that counts: the first.

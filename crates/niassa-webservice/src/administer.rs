@@ -3,12 +3,17 @@
 //! Whoever can open the MetaDB can do anything with it, so these ask nobody. A service that runs
 //! meanwhile notices a changed password after a minute.
 
+mod check;
+
+pub use check::{CheckVerdict, Finding, check};
+
 use niassa_metadb::access::Sees;
 use niassa_metadb::accounts::{AccountMade, NewAccount};
 use niassa_metadb::idempotency::Once;
 use niassa_metadb::{Access, Location, MetaDb, MetaDbError};
 use niassa_model::account::{AccountId, Email, Role};
 
+use crate::config::{ConfigError, ServiceConfig};
 use crate::sign_in::password::{Hashing, PasswordError};
 
 /// Why a MetaDB could not be administered.
@@ -22,6 +27,9 @@ pub enum AdministerError {
     /// The MetaDB cannot be used.
     #[error(transparent)]
     MetaDb(#[from] MetaDbError),
+    /// It is not known where it is.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// It was set up before.
     #[error("the MetaDB at {0} has accounts already; make more with: seqware account create")]
     HasAccounts(String),
@@ -62,14 +70,6 @@ pub async fn migrate(metadb: &str) -> Result<(), AdministerError> {
     let result = metadb.migrate().await;
     metadb.close().await;
     Ok(result?)
-}
-
-/// Looks whether a MetaDB can be used: it answers, is migrated, and is whole.
-pub async fn check(metadb: &str) -> Result<(), AdministerError> {
-    let metadb = open(metadb).await?;
-    let result = looked_at(&metadb).await;
-    metadb.close().await;
-    result
 }
 
 /// Makes an account.
@@ -113,21 +113,21 @@ async fn open(metadb: &str) -> Result<MetaDb, AdministerError> {
 }
 
 async fn open_migrated(metadb: &str) -> Result<MetaDb, AdministerError> {
-    let metadb = open(metadb).await?;
+    migrated(open(metadb).await?).await
+}
+
+/// Opens the MetaDB of a service; it has to be of this version.
+pub(crate) async fn open_configured(config: &ServiceConfig) -> Result<MetaDb, AdministerError> {
+    migrated(MetaDb::connect(config.location()?).await?).await
+}
+
+async fn migrated(metadb: MetaDb) -> Result<MetaDb, AdministerError> {
     if metadb.is_migrated().await {
         return Ok(metadb);
     }
     let location = metadb.location().to_string();
     metadb.close().await;
     Err(AdministerError::NotMigrated(location))
-}
-
-async fn looked_at(metadb: &MetaDb) -> Result<(), AdministerError> {
-    if !metadb.is_migrated().await {
-        return Err(AdministerError::NotMigrated(metadb.location().to_string()));
-    }
-    metadb.now().await?;
-    Ok(metadb.check().await?)
 }
 
 async fn make_account(
@@ -147,7 +147,7 @@ async fn make_account(
 }
 
 /// Whoever holds the MetaDB itself: no account, but above all of them.
-fn operator() -> Access {
+pub(crate) fn operator() -> Access {
     Access {
         account: AccountId(0),
         email: "operator of the MetaDB".to_owned(),
@@ -171,7 +171,6 @@ mod tests {
             Err(AdministerError::Password(_))
         ));
         init_metadb(&path, &admin, "long enough").await.unwrap();
-        check(&path).await.unwrap();
         migrate(&path).await.unwrap();
         assert!(matches!(
             init_metadb(&path, &admin, "long enough").await,
@@ -194,8 +193,9 @@ mod tests {
     async fn what_is_no_metadb_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.db").display().to_string();
-        assert!(matches!(check(&path).await, Err(AdministerError::NotMigrated(_))));
+        let config = ServiceConfig { metadb: Some(path.clone()), ..ServiceConfig::default() };
+        assert!(matches!(open_configured(&config).await, Err(AdministerError::NotMigrated(_))));
         let url = "postgresql://bob:secret@db/niassa";
-        assert!(matches!(check(url).await, Err(AdministerError::PasswordOnCommandLine)));
+        assert!(matches!(migrate(url).await, Err(AdministerError::PasswordOnCommandLine)));
     }
 }

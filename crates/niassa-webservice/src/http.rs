@@ -20,8 +20,10 @@ mod metrics;
 mod observe;
 mod openapi;
 pub(crate) mod problem;
+mod recovery;
 mod reports;
 mod runs;
+mod service;
 mod steps;
 mod tokens;
 mod workflows;
@@ -70,6 +72,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(health::routes())
         .merge(metrics::routes())
         .merge(openapi::routes())
+        .merge(service::routes())
         .merge(accounts::routes())
         .merge(tokens::routes())
         .merge(workflows::routes())
@@ -78,6 +81,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(files::routes())
         .merge(runs::routes())
         .merge(steps::routes())
+        .merge(recovery::routes())
         .merge(reports::routes())
         .merge(events::routes())
         .merge(claims::routes())

@@ -6,6 +6,7 @@
 pub mod administer;
 mod app;
 mod audit_heads;
+pub mod backup;
 mod bundle_store;
 pub mod config;
 mod error;

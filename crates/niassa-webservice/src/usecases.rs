@@ -22,6 +22,7 @@ pub(crate) mod look;
 pub(crate) mod prioritize;
 pub(crate) mod record;
 pub(crate) mod record_file;
+pub(crate) mod recover_run;
 pub(crate) mod report;
 pub(crate) mod reschedule;
 pub(crate) mod retry;

@@ -2,8 +2,9 @@
 
 use std::cell::OnceCell;
 
-use niassa_api::client::{Client, ClientError};
+use niassa_api::client::{Client, ClientConfig, ClientError};
 use niassa_model::time::{Clock, Timestamp};
+use uuid::Uuid;
 
 use crate::clock::SystemClock;
 use crate::exit::Failure;
@@ -18,12 +19,15 @@ pub struct Context {
     /// What the process was given.
     pub surroundings: Surroundings,
     settings: OnceCell<Settings>,
+    /// The id under which logs find what this command asks.
+    trace: Uuid,
 }
 
 impl Context {
     /// Makes the world of one command.
     pub fn new(ui: Ui, surroundings: Surroundings) -> Self {
-        Self { ui, surroundings, settings: OnceCell::new() }
+        let trace = surroundings.trace().unwrap_or_else(Uuid::new_v4);
+        Self { ui, surroundings, settings: OnceCell::new(), trace }
     }
 
     /// Returns the settings.
@@ -38,6 +42,7 @@ impl Context {
     /// Returns a client of the service that the settings name.
     pub fn client(&self) -> Result<Client, Failure> {
         let config = self.settings()?.client_config()?;
+        let config = ClientConfig { trace: Some(self.trace), ..config };
         Client::new(config).map_err(|error: ClientError| error.into())
     }
 

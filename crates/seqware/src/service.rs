@@ -183,6 +183,7 @@ fn exit_of_config(error: &ConfigError) -> Exit {
 impl From<AdministerError> for Failure {
     fn from(error: AdministerError) -> Self {
         let exit = match &error {
+            AdministerError::Config(error) => exit_of_config(error),
             AdministerError::PasswordOnCommandLine | AdministerError::Password(_) => Exit::Usage,
             AdministerError::HasAccounts(_)
             | AdministerError::NotMigrated(_)

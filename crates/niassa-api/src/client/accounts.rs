@@ -10,11 +10,17 @@ use crate::accounts::{
 };
 use crate::page::Page;
 use crate::paths::{self, fill};
+use crate::service::ServiceState;
 
 impl Client {
     /// Returns who the caller is, and the service's version and clock.
     pub async fn whoami(&self) -> Result<WhoAmI, ClientError> {
         self.get(paths::WHOAMI).await
+    }
+
+    /// Asks what the service is, and when its last backup was made.
+    pub async fn service(&self) -> Result<ServiceState, ClientError> {
+        self.get(paths::SERVICE).await
     }
 
     /// Tells whether the service can work: it answers, its MetaDB is migrated, an account exists.

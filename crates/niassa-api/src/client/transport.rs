@@ -26,6 +26,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The header by which the service knows a repeated request.
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
+/// The header of the id under which logs find a request.
+const REQUEST_ID: &str = "X-Request-Id";
+
 /// Whether a request may be sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repeat {
@@ -151,7 +154,10 @@ impl Client {
 
     /// Begins a request with the caller's credentials.
     pub(super) fn begin(&self, method: Method, url: Url) -> Result<RequestBuilder, ClientError> {
-        let request = self.http()?.request(method, url).header(ACCEPT, "application/json");
+        let mut request = self.http()?.request(method, url).header(ACCEPT, "application/json");
+        if let Some(trace) = self.shared.config.trace {
+            request = request.header(REQUEST_ID, trace.to_string());
+        }
         Ok(match &self.shared.config.credentials {
             Credentials::Basic { user, password } => request.basic_auth(user, Some(password)),
             Credentials::Token(token) => request.bearer_auth(token),

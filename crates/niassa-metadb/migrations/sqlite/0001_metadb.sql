@@ -175,6 +175,7 @@ create table run (
     steps_lost integer not null,                  -- of these: without a known result
     needs_action integer not null,                -- 1: the holder of a claim has something to do
     rescheduled_from integer references run (swid), -- the run it was rescheduled from
+    trace text,                                   -- the id of the request it was asked by, which logs have
     created_at integer not null,                  -- when it was accepted
     updated_at integer not null,                  -- when its status last changed
     seen_at integer                               -- when anything was last heard of it
@@ -376,6 +377,14 @@ create table audit (
     origin text,                                  -- the address the request came from; null: this machine's own hands
     previous text not null,                       -- the digest of the row before; empty for the first
     sha256 text not null                          -- the digest of this row
+) strict;
+
+-- Backups that were made of this MetaDB; what it was restored from is one of them.
+create table backup (
+    id integer primary key autoincrement,         -- the backup's own number
+    taken_at integer not null,                   -- the time of what it holds
+    written_to text not null,                     -- where it was written, as its maker named it
+    manifest_sha256 text not null                 -- digest of its manifest
 ) strict;
 
 -- The database's own time, under one name on both databases.

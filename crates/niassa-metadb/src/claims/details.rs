@@ -17,10 +17,13 @@ use crate::run_state::RunState;
 sql! {
     /// Workflow, values and owner of runs.
     DETAILS = "select r.swid, r.workflow, w.name, w.version, w.bundle_sha256, v.resolved, \
-            r.engine, r.options, a.email \
+            r.engine, r.options, a.email, r.trace, (select now from clock) - r.created_at as age \
         from run r join workflow w on w.swid = r.workflow join run_values v on v.run = r.swid \
             join account a on a.id = r.owner \
         where r.swid in (select cast(value ->> 0 as bigint) from json_each($1))";
+    /// What runs descend from.
+    PARENTS = "select run, parent from run_parent \
+        where run in (select cast(value ->> 0 as bigint) from json_each($1)) order by run, parent";
     /// Retry requests of runs that no launcher has answered, oldest first.
     RETRIES = "select run, id from retry_request \
         where run in (select cast(value ->> 0 as bigint) from json_each($1)) \
@@ -44,6 +47,12 @@ pub(super) async fn load(
         let run = accession(row, "run", operation)?;
         retries.entry(run).or_default().push(column(row, "id", operation)?);
     }
+    let rows = sqlx::query(PARENTS).bind(&swids).fetch_all(&mut **transaction).await;
+    let mut parents: HashMap<Accession, Vec<Accession>> = HashMap::new();
+    for row in &rows.during(operation)? {
+        let run = accession(row, "run", operation)?;
+        parents.entry(run).or_default().push(accession(row, "parent", operation)?);
+    }
     let rows = sqlx::query(DETAILS).bind(&swids).fetch_all(&mut **transaction).await;
     let mut claimed = Vec::with_capacity(runs.len());
     let by_swid: HashMap<Accession, &RunState> = runs.iter().map(|run| (run.swid, run)).collect();
@@ -51,7 +60,8 @@ pub(super) async fn load(
         let swid = accession(row, "swid", operation)?;
         let Some(run) = by_swid.get(&swid) else { continue };
         let retries = retries.remove(&swid).unwrap_or_default();
-        claimed.push(details(row, run, retries, operation)?);
+        let parents = parents.remove(&swid).unwrap_or_default();
+        claimed.push(ClaimedRun { parents, ..details(row, run, retries, operation)? });
     }
     claimed.sort_unstable_by_key(|run| run.swid);
     Ok(claimed)
@@ -95,5 +105,9 @@ fn details(
             .transpose()?,
         options: column(row, "options", operation)?,
         account: column(row, "email", operation)?,
+        trace: column(row, "trace", operation)?,
+        host: run.host.clone(),
+        parents: Vec::new(),
+        age_micros: column(row, "age", operation)?,
     })
 }

@@ -90,7 +90,7 @@ sql! {
     /// The fields of a run.
     RUN = "select r.tag, r.workflow, w.name as workflow_name, w.version as workflow_version, \
             r.host, r.engine, r.status, r.note, r.failure, r.directory, r.launched_on, \
-            r.steps_total, r.steps_success, r.rescheduled_from, r.updated_at \
+            r.steps_total, r.steps_success, r.rescheduled_from, r.trace, r.updated_at \
         from run r join workflow w on w.swid = r.workflow where r.swid = $1";
     /// The fields of a processing.
     PROCESSING = "select run, idx as step_index, name, element, attempt, status, reason \

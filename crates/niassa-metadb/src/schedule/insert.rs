@@ -22,13 +22,13 @@ sql! {
             claim_holder, claim_epoch, claim_until, claims_without_record, offered_after, \
             steps_total, steps_pending, steps_running, steps_success, steps_failed, \
             steps_skipped, steps_cancelled, steps_lost, needs_action, rescheduled_from, \
-            created_at, updated_at, priority) \
+            created_at, updated_at, priority, trace) \
         select cast(value ->> 0 as bigint), value ->> 1, cast(value ->> 2 as bigint), \
             cast(value ->> 3 as bigint), value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
             value ->> 8, cast(value ->> 9 as bigint), cast(value ->> 10 as bigint), \
             cast(value ->> 9 as bigint), cast(value ->> 10 as bigint), \
             0, 0, 0, 0, 0, 0, 0, 0, 0, cast(value ->> 11 as bigint), \
-            cast($1 as bigint), cast($1 as bigint), cast(value ->> 12 as bigint) \
+            cast($1 as bigint), cast($1 as bigint), cast(value ->> 12 as bigint), value ->> 13 \
         from json_each($2)";
     /// Keeps values. `$1`: rows of run, resolved values, what was asked.
     VALUES = "insert into run_values (run, resolved, sources) \
@@ -171,6 +171,7 @@ fn run_row(now: i64, (swid, request): &Numbered<'_>) -> impl serde::Serialize + 
         until,
         run.rescheduled_from,
         run.priority,
+        run.trace.clone(),
     )
 }
 

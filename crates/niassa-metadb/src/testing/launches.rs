@@ -138,6 +138,7 @@ pub(crate) fn new_run(workflow: Accession, host: &str) -> NewRun {
         links: Vec::new(),
         claim: None,
         rescheduled_from: None,
+        trace: None,
         warnings: Vec::new(),
     }
 }

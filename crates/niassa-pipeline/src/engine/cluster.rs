@@ -5,6 +5,7 @@
 //! an attempt and in the pure rules of the model. Each call has a time limit, options stand on the
 //! command line only, and what a scheduler sets in the environment is taken out of it.
 
+pub(crate) mod calls;
 pub(crate) mod command;
 pub mod environment;
 pub mod sge;

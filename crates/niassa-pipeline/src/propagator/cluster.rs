@@ -175,7 +175,7 @@ impl Propagator {
             for call in facts::into_calls(some) {
                 let keys: Vec<_> = call.iter().map(|fact| (key_of(fact), fact.status)).collect();
                 report.facts += call.len() as u64;
-                let request = RecordFacts { facts: call, notes: Vec::new() };
+                let request = RecordFacts { facts: call, ..RecordFacts::default() };
                 let answer = self.reconciler.client.record_facts(&request).await?;
                 crate::failpoint::reach("propagator.told");
                 let refused: HashSet<usize> =
@@ -208,7 +208,7 @@ impl Propagator {
             .map(|(run, tag, note)| RunNote { run, tag, note })
             .collect();
         for notes in news.chunks(FACTS_PER_CALL) {
-            let request = RecordFacts { facts: Vec::new(), notes: notes.to_vec() };
+            let request = RecordFacts { notes: notes.to_vec(), ..RecordFacts::default() };
             self.reconciler.client.record_facts(&request).await?;
             for note in notes {
                 recorded.noted(&note.tag, &note.note);

@@ -150,7 +150,7 @@ fn fact(
 }
 
 /// Returns what the files of an attempt on a cluster say it is; `None` while nobody has its claim.
-pub(super) fn status_of(attempt: &AttemptLook) -> Option<StepStatus> {
+pub(crate) fn status_of(attempt: &AttemptLook) -> Option<StepStatus> {
     match (&attempt.exit, &attempt.claim) {
         (Some(exit), _) => Some(exit.outcome.status),
         (None, Some(claim)) if claim.job.is_some() => Some(StepStatus::Running),
@@ -159,7 +159,7 @@ pub(super) fn status_of(attempt: &AttemptLook) -> Option<StepStatus> {
 }
 
 /// Makes a fact of what the files of an attempt on a cluster say.
-pub(super) fn of_attempt(
+pub(crate) fn of_attempt(
     path: &Path,
     key: AttemptKey,
     attempt: &AttemptLook,

@@ -189,6 +189,7 @@ impl Reconciler {
                     let done = Done::Launched(Launched { ids: ids.to_vec() });
                     actions.push((position, action(&run.claim, done)));
                 }
+                super::handover::tell(&run.claim);
                 launched.push(run.claim.swid);
             }
             let note = match run.note.take() {

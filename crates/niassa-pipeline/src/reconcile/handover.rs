@@ -80,6 +80,9 @@ impl Reconciler {
             .zip(words)
             .filter_map(|(run, word)| may_act(&run, word).then_some(run))
             .collect();
+        for run in &ready {
+            tell(&run.claim);
+        }
         let handed_over = ready.iter().map(|run| run.claim.swid).collect();
         let (home, executable) = (self.home.clone(), self.settings.executable.clone());
         let now = self.clock.now();
@@ -187,6 +190,12 @@ fn into_calls(actions: Vec<(usize, RunAction)>) -> Vec<Vec<(usize, RunAction)>> 
     calls
 }
 
+/// Tells the launcher's log that a run is handed over, under the id that the service's log has.
+pub(super) fn tell(claim: &Claim) {
+    let (run, trace) = (claim.swid.get(), claim.trace.as_deref());
+    tracing::info!(run, account = claim.account, trace, "a run is handed to its engine");
+}
+
 /// Writes one inbox file for the whole batch and sees that a supervisor reads it.
 fn deliver(
     home: &LocalHome,
@@ -208,7 +217,7 @@ fn deliver(
     Ok(())
 }
 
-fn step_records(plan: &Plan) -> Vec<StepRecord> {
+pub(crate) fn step_records(plan: &Plan) -> Vec<StepRecord> {
     let record = |(position, step): (usize, &PlannedStep)| StepRecord {
         index: index_of(position),
         name: step.name.to_string(),

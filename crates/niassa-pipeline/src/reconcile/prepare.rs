@@ -84,7 +84,12 @@ fn prepare_run(
         account: claim.account.clone(),
         place: place.clone(),
         values: claim.values.clone(),
+        host: claim.host.clone(),
+        parents: claim.parents.clone(),
     })?;
+    if let Some(trace) = &claim.trace {
+        dir.store_trace(trace)?;
+    }
     let stored = match dir.plan()? {
         Some(stored) => stored,
         None => make_plan(claim, &dir, bundle)?,

@@ -216,6 +216,18 @@ pub(crate) struct OfAttempt {
     pub(crate) was_closed: bool,
 }
 
+/// Returns the highest claim under which a run's journals were written; 0 where there are none.
+pub(crate) fn highest_epoch(run_dir: &Path) -> io::Result<i64> {
+    let entries = match fs::read_dir(run_dir.join(FOLDER)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let epochs = names.filter_map(|name| name.to_str()?.split_once('-')?.0.parse().ok());
+    Ok(epochs.max().unwrap_or(0))
+}
+
 impl JournalView {
     /// Reads all journals of a run; nothing where there are none.
     pub(crate) fn read(run_dir: &Path) -> io::Result<Self> {

@@ -1,14 +1,11 @@
 //! The route of metrics, in Prometheus' text form.
 
-use std::fmt::Write;
-
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::response::IntoResponse;
 use niassa_api::error::Problem;
 use niassa_api::paths;
-use niassa_metadb::gauges::Gauges;
 use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -18,6 +15,7 @@ use axum::extract::FromRequestParts;
 use super::auth::{SignedIn, peer};
 use crate::app::App;
 use crate::error::Failed;
+use crate::metrics::gauges;
 
 /// Headers by which a proxy says that it speaks for somebody.
 const PROXIED: [&str; 4] = ["forwarded", "via", "x-real-ip", "x-client-ip"];
@@ -54,59 +52,6 @@ impl FromRequestParts<App> for Watcher {
 async fn metrics(State(app): State<App>, _: Watcher) -> Result<impl IntoResponse, Failed> {
     let mut text = String::new();
     app.metrics.write(&mut text);
-    write_gauges(&app.metadb.gauges().await?, &mut text);
+    gauges::write(&app.metadb.gauges().await?, &mut text);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
-}
-
-fn write_gauges(gauges: &Gauges, text: &mut String) {
-    text.push_str("# HELP niassa_runs Runs, by status.\n# TYPE niassa_runs gauge\n");
-    for (status, runs) in &gauges.runs {
-        // Writing to a string does not fail, here and below.
-        let _ = writeln!(text, "niassa_runs{{status=\"{}\"}} {runs}", status.as_str());
-    }
-    text.push_str("# HELP niassa_waiting_runs Runs that wait for a launcher, by host label.\n");
-    text.push_str("# TYPE niassa_waiting_runs gauge\n");
-    for waiting in &gauges.waiting {
-        let host = escaped(&waiting.host);
-        let _ = writeln!(text, "niassa_waiting_runs{{host=\"{host}\"}} {}", waiting.runs);
-    }
-    text.push_str("# HELP niassa_waiting_seconds How long the first of them has waited.\n");
-    text.push_str("# TYPE niassa_waiting_seconds gauge\n");
-    for waiting in &gauges.waiting {
-        let seconds = gauges.now.micros_since(waiting.since) / 1_000_000;
-        let host = escaped(&waiting.host);
-        let _ = writeln!(text, "niassa_waiting_seconds{{host=\"{host}\"}} {seconds}");
-    }
-}
-
-/// Escapes a label's value; it holds no line break.
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
-}
-
-#[cfg(test)]
-mod tests {
-    use niassa_metadb::gauges::Waiting;
-    use niassa_model::run::RunStatus;
-    use niassa_model::time::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn labels_are_escaped_and_ages_counted_in_seconds() {
-        let gauges = Gauges {
-            runs: vec![(RunStatus::Completed, 3)],
-            waiting: vec![Waiting {
-                host: "a \"b\" \\c".to_owned(),
-                runs: 2,
-                since: Timestamp::from_micros(1_000_000),
-            }],
-            now: Timestamp::from_micros(8_500_000),
-        };
-        let mut text = String::new();
-        write_gauges(&gauges, &mut text);
-        assert!(text.contains("niassa_runs{status=\"completed\"} 3\n"));
-        assert!(text.contains("niassa_waiting_runs{host=\"a \\\"b\\\" \\\\c\"} 2\n"));
-        assert!(text.contains("niassa_waiting_seconds{host=\"a \\\"b\\\" \\\\c\"} 7\n"));
-    }
 }

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, USER_AGENT, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -18,7 +18,7 @@ use niassa_model::limits::REQUEST_TIMEOUT;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::problem::REQUEST;
+use super::problem::{Asked, REQUEST};
 use crate::app::App;
 use crate::error::Failed;
 use crate::pages;
@@ -27,8 +27,9 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers a request under an id of its own.
 pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = Uuid::new_v4();
+    let id = asked_id(request.headers()).unwrap_or_else(Uuid::new_v4);
     let path = request.uri().path();
+    let newer_client = newer_client(request.headers());
     let changes = !request.method().is_safe();
     let span = tracing::debug_span!("request", %id, method = %request.method(), path);
     let answer = async {
@@ -41,7 +42,24 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
         seal(response.headers_mut(), id);
         response
     };
-    REQUEST.scope(id, answer.instrument(span)).await
+    REQUEST.scope(Asked { id, newer_client }, answer.instrument(span)).await
+}
+
+/// Returns the id that the client drew, so that its own log and this one agree. Only an id of the usual
+/// form is taken: what it says goes into logs, and into the environment of steps.
+fn asked_id(headers: &HeaderMap) -> Option<Uuid> {
+    headers.get(&REQUEST_ID)?.to_str().ok()?.parse().ok()
+}
+
+/// Returns the version of a `seqware` that asks, where it is newer than this program.
+fn newer_client(headers: &HeaderMap) -> Option<String> {
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    let version = agent.strip_prefix("seqware/")?.split(' ').next()?;
+    (numbers(version)? > numbers(env!("CARGO_PKG_VERSION"))?).then(|| version.to_owned())
+}
+
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|number| number.parse().ok()).collect()
 }
 
 async fn answer(app: &App, request: Request, next: Next) -> Response {

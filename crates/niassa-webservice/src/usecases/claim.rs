@@ -49,6 +49,10 @@ pub(crate) async fn claim(
         lease: app.lease,
     };
     let claimed = app.metadb.claim_runs(access, hosts, &request).await?;
+    // The first claim alone: what comes after it is no longer the queue's doing.
+    for run in claimed.claims.iter().filter(|run| run.epoch == 1 && run.wish == Wish::Launch) {
+        app.metrics.claim_lag.observe(run.age_micros);
+    }
     let claims = claimed.claims.into_iter().map(answer).collect::<Result<_, _>>()?;
     Ok(Claimed { waiting: claimed.waiting, lease_seconds: app.lease.as_secs(), claims })
 }
@@ -159,5 +163,8 @@ fn answer(run: ClaimedRun) -> Result<Claim, Failed> {
         engine: run.engine,
         options,
         account: run.account,
+        host: run.host.parse().ok(),
+        trace: run.trace,
+        parents: run.parents,
     })
 }

@@ -39,6 +39,10 @@ pub(crate) async fn facts(
     }
     let notes: Vec<RunNote> = request.notes.into_iter().map(note).collect();
     let taken = app.metadb.record_facts(access, hosts, &facts, &notes).await?;
+    for micros in &taken.ended_before_micros {
+        app.metrics.propagation_lag.observe(*micros);
+    }
+    app.metrics.scheduler_used(&request.scheduler);
     let sent = |position: usize| positions.get(position).copied().unwrap_or(position);
     refused.extend(
         taken.refused.into_iter().map(|(position, why)| refusal(sent(position), why.to_string())),

@@ -18,6 +18,7 @@ use super::hold_host::check_not_held;
 use super::prioritize::check_priority;
 use crate::app::App;
 use crate::error::Failed;
+use crate::http::problem;
 
 /// Values larger than this are resolved on a thread of their own, so that others need not wait.
 const INLINE_BYTES: usize = 64 * 1024;
@@ -75,10 +76,14 @@ pub(super) async fn schedule_from(
         links: request.link_to,
         claim: request.claim_for.map(|holder| FirstClaim { holder, lease: app.lease }),
         rescheduled_from,
+        trace: problem::request_id().map(|id| id.to_string()),
         warnings: resolved.warnings,
     };
+    let trace = run.trace.clone();
     match app.scheduler.schedule(access, run, once).await? {
         Scheduling::Accepted(Once::Done(run)) => {
+            let (account, trace) = (access.email.as_str(), trace.as_deref());
+            tracing::info!(run = run.swid.get(), account, trace, "a run was scheduled");
             Ok(ScheduledRun { swid: run.swid, tag: run.tag, warnings: run.warnings })
         }
         Scheduling::Accepted(Once::Mismatch) => Err(Failed::new(

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use niassa_webservice::config::{ServiceConfig, Tls};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -48,11 +49,23 @@ pub struct Args {
     /// The address by which people reach the service
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// How the log is written to standard error: for people on a terminal, else as JSON
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// Lines for people.
+    Text,
 }
 
 /// Runs the Web Service.
 pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
-    log_to_stderr(&context.surroundings);
+    log_as(args.log_format, &context.surroundings);
     let config = config(args, &context.surroundings)?;
     let service = service::start(config).await?;
     context.ui.text(&format!("Listening on {}", service.url()))?;
@@ -73,16 +86,23 @@ pub async fn until_told_to_stop() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes the service's log to standard error: for people on a terminal, else as JSON.
+/// Writes a log to standard error, in the form that NIASSA_LOG_FORMAT says: for people on a terminal,
+/// else as JSON.
 pub fn log_to_stderr(surroundings: &Surroundings) {
+    log_as(None, surroundings);
+}
+
+/// Writes a log to standard error in a form, or in the usual one.
+fn log_as(format: Option<LogFormat>, surroundings: &Surroundings) {
+    let named = surroundings.log_format().and_then(|name| LogFormat::from_str(name, true).ok());
+    let usual = if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json };
     let filter = surroundings.log_filter().unwrap_or("info");
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(std::io::stderr);
-    let result = if std::io::stderr().is_terminal() {
-        builder.try_init()
-    } else {
-        builder.json().try_init()
+    let result = match format.or(named).unwrap_or(usual) {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
     };
     // A log that is there already, as in a test, is as good.
     drop(result);
@@ -90,11 +110,7 @@ pub fn log_to_stderr(surroundings: &Surroundings) {
 
 /// Puts flags over the file over the defaults.
 fn config(args: Args, surroundings: &Surroundings) -> Result<ServiceConfig, Failure> {
-    let file = match config_file(args.config, surroundings) {
-        Some(path) => ServiceConfig::read(&path)
-            .map_err(|error| Failure::from(error).while_doing(path.display()))?,
-        None => ServiceConfig::default(),
-    };
+    let file = config_in_file(args.config, surroundings)?;
     let tls = args.tls_cert.zip(args.tls_key).map(|(cert, key)| Tls { cert, key });
     Ok(ServiceConfig {
         metadb: args.metadb.or(file.metadb),
@@ -105,6 +121,18 @@ fn config(args: Args, surroundings: &Surroundings) -> Result<ServiceConfig, Fail
         metadb_password_file: args.metadb_password_file.or(file.metadb_password_file),
         ..file
     })
+}
+
+/// Reads the configuration file that a flag names, or the usual one; none is no fault.
+pub fn config_in_file(
+    flag: Option<PathBuf>,
+    surroundings: &Surroundings,
+) -> Result<ServiceConfig, Failure> {
+    match config_file(flag, surroundings) {
+        Some(path) => ServiceConfig::read(&path)
+            .map_err(|error| Failure::from(error).while_doing(path.display())),
+        None => Ok(ServiceConfig::default()),
+    }
 }
 
 fn config_file(flag: Option<PathBuf>, surroundings: &Surroundings) -> Option<PathBuf> {

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use super::key::is_secret;
 use crate::ui::Look;
 
@@ -58,6 +60,16 @@ impl Surroundings {
     /// Returns the service's configuration file that the environment names.
     pub fn service_config(&self) -> Option<PathBuf> {
         self.variable("NIASSA_SERVICE_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from)
+    }
+
+    /// Returns the id that whoever started this process gave to all that comes of it.
+    pub fn trace(&self) -> Option<Uuid> {
+        self.variable("NIASSA_TRACE_ID")?.parse().ok()
+    }
+
+    /// Returns how logs shall be written, if the environment says so.
+    pub fn log_format(&self) -> Option<&str> {
+        self.variable("NIASSA_LOG_FORMAT").filter(|format| !format.is_empty())
     }
 
     /// Returns what the service's log shall hold, if the environment says so.

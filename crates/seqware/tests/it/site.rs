@@ -26,6 +26,7 @@ pub enum Database {
 pub struct Site {
     folder: tempfile::TempDir,
     metadb: String,
+    data: PathBuf,
     lease_seconds: u32,
     /// Further lines of the service's configuration.
     more_config: String,
@@ -113,9 +114,9 @@ impl Site {
         let more_config = more(folder.path());
         let metadb =
             metadb.unwrap_or_else(|| folder.path().join("niassa.db").display().to_string());
-        let url = String::new();
+        let (data, url) = (folder.path().join("data"), String::new());
         let mut site =
-            Self { folder, metadb, lease_seconds, more_config, service: None, port: 0, url };
+            Self { folder, metadb, data, lease_seconds, more_config, service: None, port: 0, url };
         let metadb = site.metadb.clone();
         site.bare(&["metadb", "init", "--metadb", &metadb, "--admin", ADMIN], "admin-password\n")
             .ok();
@@ -137,7 +138,7 @@ impl Site {
         let text = format!(
             "metadb = '{}'\ndata = '{}'\nlisten = '127.0.0.1:{}'\nlease_seconds = {}\n{}",
             self.metadb,
-            self.folder.path().join("data").display(),
+            self.data.display(),
             self.port,
             self.lease_seconds,
             self.more_config
@@ -170,6 +171,14 @@ impl Site {
         self.url = url;
         std::thread::spawn(move || lines.for_each(drop));
         self.service = Some(child);
+    }
+
+    /// Starts the service from another place, on the port it had before.
+    pub fn serve_from(&mut self, metadb: &str, data: &Path) {
+        self.kill_service();
+        metadb.clone_into(&mut self.metadb);
+        data.clone_into(&mut self.data);
+        self.serve();
     }
 
     /// Kills the service with SIGKILL.

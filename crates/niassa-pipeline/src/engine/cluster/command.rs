@@ -10,23 +10,14 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use niassa_model::limits::{SCHEDULER_ANSWER_BYTES, SCHEDULER_CALL};
 
 use self::listen::{Patience, listen};
-use super::SchedulerError;
+use super::{SchedulerError, calls};
 
 /// The longest part of a program's words that is told to people.
 const WORDS_BYTES: usize = 500;
-
-/// Calls of scheduler programs by this process.
-static CALLS: AtomicU64 = AtomicU64::new(0);
-
-/// Returns how often this process has called a scheduler's program.
-pub(crate) fn calls() -> u64 {
-    CALLS.load(Ordering::Relaxed)
-}
 
 /// What a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +42,11 @@ impl Answer {
 
     /// Returns the standard output of a program that ended with 0.
     pub(crate) fn success(self, program: &'static str) -> Result<String, SchedulerError> {
-        match self.code {
-            Some(0) => Ok(self.stdout),
-            _ => Err(SchedulerError::Refused { program, words: self.words() }),
+        if self.code == Some(0) {
+            return Ok(self.stdout);
         }
+        calls::failed(program);
+        Err(SchedulerError::Refused { program, words: self.words() })
     }
 }
 
@@ -94,6 +86,19 @@ fn ask_within<S: AsRef<OsStr>>(
     environment: &[(OsString, OsString)],
     patience: Patience,
 ) -> Result<Answer, SchedulerError> {
+    let answer = answer_within(program, arguments, environment, patience);
+    if answer.is_err() {
+        calls::failed(program);
+    }
+    answer
+}
+
+fn answer_within<S: AsRef<OsStr>>(
+    program: &'static str,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(OsString, OsString)],
+    patience: Patience,
+) -> Result<Answer, SchedulerError> {
     let not_there = |source| SchedulerError::NotThere { program, source };
     let child = spawn(program, arguments, environment).map_err(not_there)?;
     let heard = listen(child, patience).map_err(not_there)?;
@@ -113,7 +118,7 @@ fn spawn<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
     environment: &[(OsString, OsString)],
 ) -> io::Result<Child> {
-    CALLS.fetch_add(1, Ordering::Relaxed);
+    calls::called(program);
     let path = find(program, environment).ok_or_else(|| {
         io::Error::new(
             io::ErrorKind::NotFound,

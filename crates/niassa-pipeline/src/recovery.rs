@@ -1,0 +1,203 @@
+//! Runs that live in run directories only: what a work directory says of them.
+//!
+//! A MetaDB that was restored from a backup does not know what was accepted after it. The directories
+//! do: what was asked, the plan, the accessions, and what each attempt came to. Nothing here changes
+//! anything; what is read is told to the service.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use niassa_api::facts::AttemptFact;
+use niassa_api::recovery::RecoverRun;
+use niassa_model::accession::Accession;
+use niassa_model::host::HostLabel;
+use niassa_model::run::RunTag;
+use niassa_model::run::reconcile::AttemptCause;
+use niassa_model::step::{AttemptKey, AttemptNumber, Outcome, StepIndex, StepReason, StepStatus};
+use serde_json::{Map, Value};
+
+use crate::place::machine;
+use crate::propagator::facts::{of_attempt, status_of};
+use crate::reconcile::cluster::AttemptLook;
+use crate::reconcile::handover::step_records;
+use crate::run_dir::attempt_files::{CLAIM, ClaimFile, EXIT, ExitFile, read};
+use crate::run_dir::journal::highest_epoch;
+use crate::run_dir::{RunDir, RunFile, StoredPlan};
+
+/// A run as its directory has it.
+pub struct KeptRun {
+    dir: RunDir,
+    file: RunFile,
+    /// Nothing where it was never planned.
+    plan: Option<StoredPlan>,
+    accessions: Vec<Accession>,
+    epoch: i64,
+}
+
+/// What a work directory holds.
+#[derive(Default)]
+pub struct KeptRuns {
+    /// Its runs, those with the highest accessions first, in which order they are to be taken in.
+    pub runs: Vec<KeptRun>,
+    /// Directories that look like those of runs and cannot be read, with the reason.
+    pub unreadable: Vec<(PathBuf, String)>,
+}
+
+/// Reads what a work directory holds.
+pub fn look(work_dir: &Path) -> io::Result<KeptRuns> {
+    let mut kept = KeptRuns::default();
+    for entry in fs::read_dir(work_dir)? {
+        let path = entry?.path();
+        let Some((swid, tag)) = named(&path) else { continue };
+        match read_run(work_dir, swid, &tag) {
+            Ok(run) => kept.runs.push(run),
+            Err(error) => kept.unreadable.push((path, error)),
+        }
+    }
+    // The highest accession comes first: what is taken in after it under a new one gets none that a
+    // later one had.
+    kept.runs.sort_by_key(|run| {
+        std::cmp::Reverse(run.accessions.iter().copied().chain([run.file.swid]).max())
+    });
+    Ok(kept)
+}
+
+impl KeptRun {
+    /// Returns the accession it had.
+    pub fn swid(&self) -> Accession {
+        self.file.swid
+    }
+
+    /// Returns its tag.
+    pub fn tag(&self) -> &RunTag {
+        &self.file.tag
+    }
+
+    /// Returns its directory.
+    pub fn directory(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Returns its workflow's name and version.
+    pub fn workflow(&self) -> String {
+        format!("{} {}", self.file.workflow, self.file.version)
+    }
+
+    /// Returns the address of its account.
+    pub fn account(&self) -> &str {
+        &self.file.account
+    }
+
+    /// Returns what the service has to know of it; facts apart. A run that was never planned has done
+    /// nothing, and there is nothing to know. `host` stands in where the directory does not name one.
+    pub fn request(&self, host: &HostLabel) -> Option<RecoverRun> {
+        let plan = self.plan.as_ref()?;
+        Some(RecoverRun {
+            swid: self.file.swid,
+            tag: self.file.tag.clone(),
+            account: self.file.account.clone(),
+            workflow: self.file.workflow.clone(),
+            version: self.file.version.clone(),
+            bundle_sha256: self.file.bundle_sha256.clone(),
+            host: self.file.host.clone().unwrap_or_else(|| host.clone()),
+            parents: self.file.parents.clone(),
+            values: self.file.values.clone(),
+            place: self.file.place.clone(),
+            directory: self.dir.path().display().to_string(),
+            launched_on: machine(),
+            epoch: self.epoch,
+            plan_sha256: plan.sha256.clone(),
+            steps: step_records(&plan.plan),
+            accessions: self.accessions.clone(),
+            facts: Vec::new(),
+        })
+    }
+
+    /// Returns what the files of all attempts say.
+    pub fn facts(&self) -> io::Result<Vec<AttemptFact>> {
+        let Some(plan) = &self.plan else { return Ok(Vec::new()) };
+        let mut facts = Vec::new();
+        for (position, step) in plan.plan.steps.iter().enumerate() {
+            let step_index = StepIndex(u32::try_from(position).unwrap_or(u32::MAX));
+            let folder = self.dir.step(step_index, step);
+            let mut attempt = AttemptNumber::FIRST;
+            loop {
+                let path = folder.join(format!("attempt-{attempt}"));
+                if !path.is_dir() {
+                    break;
+                }
+                let key = self.key(step_index, attempt);
+                let look = look_at(&path)?;
+                facts.extend(status_of(&look).map(|status| of_attempt(&path, key, &look, status)));
+                attempt = attempt.next();
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Returns verdicts on steps that never started, for a run that nobody can go on with: those behind
+    /// a failure are skipped. Nothing where something of it may still be running.
+    pub fn verdicts(&self, facts: &[AttemptFact]) -> Vec<AttemptFact> {
+        let Some(plan) = &self.plan else { return Vec::new() };
+        let last = |step: StepIndex| facts.iter().rfind(|fact| fact.step == step);
+        let is_open =
+            facts.iter().any(|fact| last(fact.step) == Some(fact) && !fact.status.is_final());
+        let failed = facts
+            .iter()
+            .any(|fact| last(fact.step) == Some(fact) && fact.status != StepStatus::Success);
+        if is_open || !failed {
+            return Vec::new();
+        }
+        let steps = (0..plan.plan.steps.len()).filter_map(|step| u32::try_from(step).ok());
+        let silent = steps.map(StepIndex).filter(|step| last(*step).is_none());
+        let skipped = Outcome::without_exit(StepStatus::Skipped, StepReason::ParentFailed);
+        let verdict = |step| {
+            let look = AttemptLook {
+                cause: AttemptCause::First,
+                claim: None,
+                exit: None,
+                terminated: None,
+                stop_asked: false,
+            };
+            let key = self.key(step, AttemptNumber::FIRST);
+            let fact = of_attempt(self.dir.path(), key, &look, skipped.status);
+            AttemptFact { reason: skipped.reason, ..fact }
+        };
+        silent.map(verdict).collect()
+    }
+
+    fn key(&self, step: StepIndex, attempt: AttemptNumber) -> AttemptKey {
+        AttemptKey { run: self.file.swid, tag: self.file.tag.clone(), step, attempt }
+    }
+}
+
+/// Reads the name of a run directory.
+fn named(path: &Path) -> Option<(Accession, RunTag)> {
+    let (swid, tag) = path.file_name()?.to_str()?.split_once('-')?;
+    Some((swid.parse().ok()?, tag.parse().ok()?))
+}
+
+fn read_run(work_dir: &Path, swid: Accession, tag: &RunTag) -> Result<KeptRun, String> {
+    let dir = RunDir::of(work_dir, swid, tag);
+    let file = dir.run_file().map_err(|error| crate::chain(&error))?;
+    let plan = dir.plan().map_err(|error| crate::chain(&error))?;
+    let accessions = dir.accessions().map_err(|error| crate::chain(&error))?;
+    let epoch = highest_epoch(dir.path()).map_err(|error| error.to_string())?;
+    Ok(KeptRun { dir, file, plan, accessions: accessions.unwrap_or_default(), epoch })
+}
+
+fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
+    // The local engine names no machine, for it is always this one.
+    let exit = read::<Map<String, Value>>(attempt, EXIT)?.map(|mut exit| {
+        exit.entry("machine").or_insert_with(|| machine().into());
+        serde_json::from_value::<ExitFile>(exit.into()).map_err(io::Error::from)
+    });
+    Ok(AttemptLook {
+        cause: AttemptCause::First,
+        claim: read::<ClaimFile>(attempt, CLAIM)?,
+        exit: exit.transpose()?,
+        terminated: None,
+        stop_asked: false,
+    })
+}
