@@ -14,6 +14,7 @@ mod pairs;
 mod planning;
 mod reference;
 mod schedule;
+mod service_postgres;
 mod site;
 mod slurm;
 mod startup;
@@ -34,11 +35,12 @@ const PAIRS: usize = 7;
 /// One case: its name, and what measures it.
 type Case = (&'static str, fn(&Bench) -> Result<Vec<Row>>);
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     ("startup", startup::measure),
     ("engine", engine::measure),
     ("loop", whole_loop::measure),
     ("schedule", schedule::measure),
+    ("service-postgres", service_postgres::measure),
     ("memory", memory::measure),
     ("planning", planning::measure),
     ("clusters", clusters::measure),

@@ -2,7 +2,7 @@
 //! written into docs/reliability.md.
 
 mod options;
-mod page;
+pub(crate) mod page;
 mod results;
 
 use std::path::PathBuf;

@@ -21,6 +21,7 @@ mod faults;
 mod multihost;
 mod packages;
 mod repository;
+mod soak;
 mod test;
 mod tidy;
 
@@ -42,12 +43,14 @@ Usage: cargo xtask <chore>
                    runs docs/launching.md on hosts in namespaces (root): two-hosts three-hosts vm grid-engine
   faults           crashes everybody once, a sample of cells; --all, --seed N, --cell NAME,
                    --engine E, --minutes M, --compare, --write (into docs), --from FILE
+  soak             a stream of runs for minutes, somebody killed each half minute; --minutes N,
+                   --seed N, --write (into docs)
   bench [CASE...]  measures a release build against make; --quick, --json, --write (into docs)
   help             shows this
 
 Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
   demo multihost faults
-Bench cases: startup engine loop schedule memory planning clusters agent
+Bench cases: startup engine loop schedule service-postgres memory planning clusters agent
 ";
 
 fn main() -> ExitCode {
@@ -73,6 +76,7 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "browser" => browser::run(&Repository::open()?, rest),
         "multihost" => multihost::run(&Repository::open()?, rest),
         "faults" => faults::run(&Repository::open()?, rest),
+        "soak" => soak::run(&Repository::open()?, rest),
         "bench" => bench::run(&Repository::open()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

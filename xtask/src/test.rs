@@ -9,7 +9,7 @@ mod child;
 mod groups;
 mod leftovers;
 mod outcome;
-mod postgres;
+pub(crate) mod postgres;
 mod shell_scripts;
 pub(crate) mod skips;
 mod summary;

@@ -11,6 +11,7 @@ mod events;
 mod grants;
 mod hosts;
 mod limits;
+mod logs;
 mod metadata;
 mod query;
 mod recovery;
@@ -28,7 +29,7 @@ use reqwest::Url;
 use uuid::Uuid;
 
 pub use error::ClientError;
-pub use events::EventStream;
+pub use events::{EventStream, StreamEvent};
 pub use workflows::Archive;
 
 /// Where the service is and who is calling.

@@ -16,6 +16,7 @@ pub mod files;
 pub mod grants;
 pub mod hosts;
 pub mod limits;
+pub mod logs;
 pub mod metadata;
 pub mod page;
 pub mod paths;

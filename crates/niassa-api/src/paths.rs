@@ -25,6 +25,10 @@ pub const RUN_EVENTS: &str = "/v1/runs/{swid}/events";
 pub const RUN_INI: &str = "/v1/runs/{swid}/ini";
 /// The ends of a run's streams, step by step.
 pub const RUN_LOGS: &str = "/v1/runs/{swid}/logs";
+/// A part of the log of a step of a run.
+pub const RUN_STEP_LOG: &str = "/v1/runs/{swid}/steps/{index}/log";
+/// POST answers a request to read a part of a log.
+pub const LOG_ANSWER: &str = "/v1/logs/{id}";
 /// The report of a run: Niassa's 22 columns and a row per step.
 pub const RUN_REPORT: &str = "/v1/runs/{swid}/report";
 /// A new run with the sources of an old one.
@@ -108,7 +112,7 @@ pub const TOKEN: &str = "/v1/tokens/{id}";
 /// Server-sent events of runs that the caller may see.
 pub const EVENTS: &str = "/v1/events";
 
-/// Fills the one `{...}` of a route with a value, percent-encoded.
+/// Fills the first `{...}` of a route with a value, percent-encoded.
 ///
 /// Routes with no placeholder come back as they are.
 pub fn fill(route: &str, value: impl std::fmt::Display) -> String {
@@ -141,6 +145,7 @@ mod tests {
     fn values_are_percent_encoded() {
         assert_eq!(fill(RUN_REPORT, 7), "/v1/runs/7/report");
         assert_eq!(fill(ACCOUNT, "a/b?c d@lab.net"), "/v1/accounts/a%2Fb%3Fc%20d@lab.net");
+        assert_eq!(fill(&fill(RUN_STEP_LOG, 7), 3), "/v1/runs/7/steps/3/log");
         assert_eq!(fill(RUNS, 7), RUNS);
     }
 }

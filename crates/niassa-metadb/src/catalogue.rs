@@ -42,6 +42,7 @@ const MODULES: &[(&str, Statements)] = &[
     ("sessions", crate::sessions::CATALOGUE),
     ("soundness", crate::soundness::CATALOGUE),
     ("steps", crate::steps::CATALOGUE),
+    ("steps/attempt_log", crate::steps::attempt_log::CATALOGUE),
     ("steps/grid", crate::steps::grid::CATALOGUE),
     ("steps/logs", crate::steps::logs::CATALOGUE),
     ("tokens", crate::tokens::CATALOGUE),

@@ -1,5 +1,6 @@
 //! Steps of runs with their attempts, and the ends of their streams.
 
+pub(crate) mod attempt_log;
 pub(crate) mod grid;
 pub(crate) mod logs;
 
@@ -18,6 +19,7 @@ use crate::events::accession;
 use crate::pool::column;
 use crate::{Access, MetaDb, bulk, step_columns};
 
+pub use attempt_log::AttemptStream;
 pub use grid::GridCell;
 pub use logs::{StepStreams, StreamTail};
 

@@ -48,6 +48,9 @@ sql! {
         from token t join account a on a.id = t.account cross join clock c \
         where t.secret_sha256 = $1 and t.revoked_at is null and t.expires_at > c.now \
             and a.disabled_at is null";
+    /// What became of a token that is not good. `$1`: digest of the secret.
+    FATE = "select t.expires_at, t.revoked_at, a.disabled_at \
+        from token t join account a on a.id = t.account where t.secret_sha256 = $1";
     /// The tokens of an account, newest first. `$1`: account; `$2`: before; `$3`: rows.
     LIST = "select id, label, scopes, created_at, expires_at, revoked_at from token \
         where account = $1 and (cast($2 as bigint) is null or id < $2) order by id desc limit $3";
@@ -64,7 +67,42 @@ sql! {
         where account = $1 and id = $2 returning id";
 }
 
+/// Why a token is not good any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenFate {
+    /// Its time was over then.
+    Expired(Timestamp),
+    /// It was revoked then.
+    Revoked(Timestamp),
+    /// Its account was disabled then.
+    AccountDisabled(Timestamp),
+}
+
 impl MetaDb {
+    /// Returns why a token is not good; nothing for one that is good or never was there. For whoever has its
+    /// secret.
+    pub async fn fate_of_token(&self, secret_sha256: &str) -> Result<Option<TokenFate>> {
+        const OPERATION: &str = "find out what became of a token";
+        let row = sqlx::query(FATE)
+            .bind(secret_sha256)
+            .fetch_optional(self.reader())
+            .await
+            .during(OPERATION)?;
+        let Some(row) = row else { return Ok(None) };
+        let time = |name: &'static str| -> Result<Option<Timestamp>> {
+            Ok(column::<Option<i64>>(&row, name, OPERATION)?.map(Timestamp::from_micros))
+        };
+        if let Some(at) = time("revoked_at")? {
+            return Ok(Some(TokenFate::Revoked(at)));
+        }
+        if let Some(at) = time("disabled_at")? {
+            return Ok(Some(TokenFate::AccountDisabled(at)));
+        }
+        let expires_at = time("expires_at")?;
+        let now = self.now().await?;
+        Ok(expires_at.filter(|at| *at <= now).map(TokenFate::Expired))
+    }
+
     /// Returns who signs in with a token: it is neither expired nor revoked, and its account can
     /// sign in.
     pub async fn caller_of_token(&self, secret_sha256: &str) -> Result<Option<Caller>> {

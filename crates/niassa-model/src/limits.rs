@@ -16,6 +16,10 @@ pub const CLAIM_BACKOFF_SECONDS: i64 = 60;
 pub const FACTS_PER_CALL: usize = 1_000;
 /// Bytes of each stream of an attempt that the MetaDB keeps.
 pub const LOG_TAIL_BYTES: usize = 64 * 1024;
+/// Bytes of a log that are read at once.
+pub const LOG_RANGE_BYTES: u32 = 256 * 1024;
+/// How long the service waits for an agent that is to read a part of a log.
+pub const LOG_WAIT: Duration = Duration::from_secs(10);
 /// Rows of a page when the caller does not say.
 pub const PAGE: u32 = 50;
 /// Most rows of a page.

@@ -12,6 +12,7 @@ use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
 use tokio::sync::Mutex as AsyncMutex;
 
+use crate::agent::LogReader;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, WorkEvent};
 
 /// Which runs to launch.
@@ -69,6 +70,11 @@ impl Launcher {
             EngineKind::Local => None,
             EngineKind::Slurm | EngineKind::Sge => self.reconciler.clusters.of_kind(engine).err(),
         }
+    }
+
+    /// Returns what reads the logs of runs at the places that are served from here.
+    pub fn log_reader(&self) -> LogReader {
+        LogReader::new(self.reconciler.work_dir(), self.reconciler.places())
     }
 
     /// Launches everything that waits for this launcher.

@@ -7,6 +7,7 @@
 //! it which job it is, and tests name failpoints by it.
 
 pub mod agent;
+mod ended_marks;
 pub mod engine;
 mod failpoint;
 pub mod launcher;

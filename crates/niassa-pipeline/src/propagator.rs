@@ -28,6 +28,7 @@ use niassa_model::place::Place;
 use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Clock;
 
+use crate::ended_marks::EndedMarks;
 use crate::engine::cluster::calls as scheduler;
 use crate::engine::local::journal::{self, Offsets};
 use crate::engine::local::watch::Watch;
@@ -76,6 +77,7 @@ pub struct Propagator {
     compared_at: Option<Instant>,
     pauses: Pauses,
     clusters: Vec<ClusterWatch>,
+    marks: EndedMarks,
 }
 
 #[derive(Debug, Clone)]
@@ -102,7 +104,9 @@ impl Propagator {
         let clusters = clusters
             .map(|cluster| ClusterWatch::new(cluster.clone(), reconciler.work_dir(), identity))
             .collect();
+        let marks = EndedMarks::of(reconciler.work_dir());
         Ok(Self {
+            marks,
             reconciler,
             filter,
             threads,
@@ -175,6 +179,7 @@ impl Propagator {
         if !self.active.is_empty() {
             self.reconciler.ensure_supervisor()?;
         }
+        self.tell_ended(&mut report).await?;
         self.look_after_clusters(&mut report, on).await?;
         let on_clusters: usize = self.clusters.iter().map(|watch| watch.active.len()).sum();
         report.active = (self.active.len() + on_clusters) as u64;
@@ -185,6 +190,9 @@ impl Propagator {
 
     /// Waits until the engine has something to tell, at most so long.
     pub async fn wait_for_change(&mut self, timeout: Duration) -> Result<(), PipelineError> {
+        if self.clusters.iter().any(|watch| !watch.active.is_empty()) {
+            self.marks.listen();
+        }
         let (home, offsets) = (self.reconciler.home.clone(), self.offsets.offsets.clone());
         let mut watch = std::mem::take(&mut self.watch);
         let wait = move || watch.wait(&home, &offsets, timeout).map(|()| watch);

@@ -26,7 +26,7 @@ use crate::place::{Linked, link_new};
 /// The file with the id under which logs find the run.
 pub(crate) const TRACE: &str = "trace";
 /// How many steps share a folder of `steps/`.
-const STEPS_PER_FOLDER: u32 = 1_000;
+pub(crate) const STEPS_PER_FOLDER: u32 = 1_000;
 
 /// The directory of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,12 @@ pub(crate) fn failed(
 impl RunDir {
     /// Names the directory of a run; makes nothing.
     pub fn of(work_dir: &Path, run: Accession, tag: &RunTag) -> Self {
-        Self { path: work_dir.join(format!("{run}-{tag}")) }
+        Self { path: work_dir.join(Self::name(run, tag)) }
+    }
+
+    /// Returns the name of the directory of a run.
+    pub(crate) fn name(run: Accession, tag: &RunTag) -> String {
+        format!("{run}-{tag}")
     }
 
     /// Returns the directory.

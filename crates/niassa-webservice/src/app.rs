@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bundle_store::BundleStore;
 use crate::error::Failed;
 use crate::known_workflows::KnownWorkflows;
+use crate::log_exchange::LogExchange;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
 use crate::sign_in::SignIn;
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) metrics: Metrics,
     /// Places of those who follow the log.
     pub(crate) streams: Arc<Semaphore>,
+    /// Readers of whole logs, and the agents that read the files.
+    pub(crate) logs: Arc<LogExchange>,
     /// How far the log is, for those who follow it.
     pub(crate) newest: NewestEntry,
     /// Whether an account was found; none ever goes away again.

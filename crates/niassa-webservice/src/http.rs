@@ -15,6 +15,7 @@ mod grants;
 mod health;
 mod hosts;
 mod limits;
+mod logs;
 mod metadata;
 mod metrics;
 mod observe;
@@ -82,6 +83,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(runs::routes())
         .merge(steps::routes())
         .merge(recovery::routes())
+        .merge(logs::routes())
         .merge(reports::routes())
         .merge(events::routes())
         .merge(claims::routes())

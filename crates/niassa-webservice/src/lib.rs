@@ -12,6 +12,7 @@ pub mod config;
 mod error;
 mod http;
 mod known_workflows;
+mod log_exchange;
 mod metrics;
 mod pages;
 mod proxies;

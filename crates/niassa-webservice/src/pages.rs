@@ -51,6 +51,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/runs/{swid}", get(run::overview))
         .route("/runs/{swid}/steps", get(run::steps))
         .route("/runs/{swid}/logs", get(run::logs))
+        .route("/runs/{swid}/steps/{index}/log", get(run::log))
         .route("/runs/{swid}/files", get(run::files))
         .route("/runs/{swid}/values", get(run::values))
         .route("/runs/{swid}/events", get(run::events))

@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use niassa_api::error::ProblemCode;
 use niassa_metadb::MetaDb;
+use niassa_metadb::tokens::TokenFate;
 use niassa_model::account::{AccountId, Caller, Email};
 use niassa_model::limits::CREDENTIAL_CACHE;
 use sha2::{Digest, Sha256};
@@ -116,8 +117,11 @@ impl SignIn {
         secret: &str,
     ) -> Result<Arc<Caller>, Failed> {
         let generation = lock(&self.remembered).generation();
-        let found = metadb.caller_of_token(&sha256_hex(secret.as_bytes())).await?;
-        let caller = Arc::new(found.ok_or_else(refused)?);
+        let digest = sha256_hex(secret.as_bytes());
+        let Some(found) = metadb.caller_of_token(&digest).await? else {
+            return Err(metadb.fate_of_token(&digest).await?.map_or_else(refused, over));
+        };
+        let caller = Arc::new(found);
         self.remember(fingerprint, &caller, TOKEN_CACHE, generation);
         Ok(caller)
     }
@@ -235,6 +239,17 @@ pub(crate) fn missing() -> Failed {
 pub(crate) fn refused() -> Failed {
     let detail = "the account or its password, or the token, is not right";
     Failed::new(ProblemCode::NotSignedIn, detail)
+}
+
+/// Says what became of a token to whoever has it.
+fn over(fate: TokenFate) -> Failed {
+    let (what, at) = match fate {
+        TokenFate::Expired(at) => ("this token expired at", at),
+        TokenFate::Revoked(at) => ("this token was revoked at", at),
+        TokenFate::AccountDisabled(at) => ("the account of this token was disabled at", at),
+    };
+    let failed = Failed::new(ProblemCode::NotSignedIn, format!("{what} {at}"));
+    failed.hint("make another one (`seqware token create`) and put it into SW_REST_TOKEN")
 }
 
 fn unreadable() -> Failed {

@@ -21,6 +21,7 @@ use crate::audit_heads;
 use crate::bundle_store::BundleStore;
 use crate::config::{ConfigError, ServiceConfig};
 use crate::known_workflows::KnownWorkflows;
+use crate::log_exchange::LogExchange;
 use crate::metrics::Metrics;
 use crate::proxies::Proxies;
 use crate::server::Peers;
@@ -164,6 +165,7 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         public_host: config.public_url.as_deref().and_then(host_of).map(str::to_owned),
         metrics: Metrics::default(),
         streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+        logs: Arc::new(LogExchange::new()),
         newest: NewestEntry::default(),
         has_accounts: AtomicBool::new(has_accounts),
     }))

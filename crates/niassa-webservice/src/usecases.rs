@@ -20,6 +20,7 @@ pub(crate) mod install_bundle;
 pub(crate) mod lineage;
 pub(crate) mod look;
 pub(crate) mod prioritize;
+pub(crate) mod read_log;
 pub(crate) mod record;
 pub(crate) mod record_file;
 pub(crate) mod recover_run;

@@ -83,6 +83,15 @@ impl Ui {
         self.write(&format!("{text}{line_break}"))
     }
 
+    /// Writes bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
+            _ => Failure::io("write to standard output", error),
+        })
+    }
+
     /// Writes a line that is meant for people alone: nothing in the other formats.
     pub fn say(&mut self, line: &str) -> Result<(), Failure> {
         match self.format {
@@ -155,11 +164,7 @@ impl Ui {
     }
 
     fn write(&mut self, text: &str) -> Result<(), Failure> {
-        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        written.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::BrokenPipe,
-            _ => Failure::io("write to standard output", error),
-        })
+        self.bytes(text.as_bytes())
     }
 
     /// Writes to standard error; where even that is closed there is nobody left to tell.

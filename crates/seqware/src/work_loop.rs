@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use niassa_api::client::Client;
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
+use niassa_pipeline::agent::LogReader;
 use niassa_pipeline::launcher::{LaunchFilter, Launcher};
 use niassa_pipeline::propagator::{PropagateFilter, Propagator};
 use niassa_pipeline::reconcile::{PipelineSettings, WorkEvent};
@@ -83,6 +84,11 @@ impl WorkLoop {
     pub fn look_now(&mut self) {
         self.launched_at = None;
         self.propagator.look_now();
+    }
+
+    /// Returns what reads the logs of runs that are looked after from here.
+    pub fn log_reader(&self) -> LogReader {
+        self.launcher.log_reader()
     }
 
     /// Tells whether a run that this loop looks after is not over.

@@ -10,22 +10,13 @@ use super::measure::median;
 use super::site::{EMAIL, PASSWORD, Site};
 use super::table::Row;
 
-const CLIENTS: usize = 16;
+pub(super) const CLIENTS: usize = 16;
 
-const ROUND: Duration = Duration::from_secs(3);
+pub(super) const ROUND: Duration = Duration::from_secs(3);
 
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let site = Site::start(&bench.seqware)?;
-    let workflow = site.install(
-        "one",
-        "niassa: 1\nname: One\nversion: \"1\"\ndescription: one step\nparameters:\n  word: {type: string, default: a}\nsteps:\n  - {name: a, command: 'true'}\n",
-    )?;
-    let study = site.swid(&["create", "study", "--title", "t", "--description", "d"])?;
-    let body = serde_json::json!({
-        "workflow": workflow, "parents": [study], "host": "h",
-        "sources": [{"name": "workflow.ini", "format": "ini", "text": "word=something\n"}],
-    });
-    let body = body.to_string();
+    let body = request(&site)?;
     round(site.port, &body, Duration::from_millis(500))?;
     let (mut rates, mut lasts) = (Vec::new(), Vec::new());
     for _ in 0..bench.pairs.min(3) {
@@ -39,10 +30,24 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
+/// Installs a workflow and returns the request that schedules a run of it.
+pub(super) fn request(site: &Site) -> Result<String> {
+    let workflow = site.install(
+        "one",
+        "niassa: 1\nname: One\nversion: \"1\"\ndescription: one step\nparameters:\n  word: {type: string, default: a}\nsteps:\n  - {name: a, command: 'true'}\n",
+    )?;
+    let study = site.swid(&["create", "study", "--title", "t", "--description", "d"])?;
+    let body = serde_json::json!({
+        "workflow": workflow, "parents": [study], "host": "h",
+        "sources": [{"name": "workflow.ini", "format": "ini", "text": "word=something\n"}],
+    });
+    Ok(body.to_string())
+}
+
 /// Returns schedules per second and the 99th percentile in milliseconds.
 #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-fn round(port: u16, body: &str, time: Duration) -> Result<(f64, f64)> {
-    let authorization = format!("Basic {}", base64(&format!("{EMAIL}:{PASSWORD}")));
+pub(super) fn round(port: u16, body: &str, time: Duration) -> Result<(f64, f64)> {
+    let authorization = authorization();
     let begun = Instant::now();
     let taken = std::thread::scope(|scope| {
         let client = |number: usize| {
@@ -67,10 +72,18 @@ fn round(port: u16, body: &str, time: Duration) -> Result<(f64, f64)> {
         Ok::<_, anyhow::Error>(all)
     })?;
     let rate = taken.len() as f64 / begun.elapsed().as_secs_f64();
-    let mut sorted = taken;
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.get(sorted.len() * 99 / 100).copied().context("nothing was scheduled")?;
-    Ok((rate, last))
+    Ok((rate, last_of_hundred(taken).context("nothing was scheduled")?))
+}
+
+/// Returns the 99th percentile.
+pub(super) fn last_of_hundred(mut taken: Vec<f64>) -> Option<f64> {
+    taken.sort_by(f64::total_cmp);
+    taken.get(taken.len() * 99 / 100).copied()
+}
+
+/// Returns the header with which the account signs in.
+pub(super) fn authorization() -> String {
+    format!("Basic {}", base64(&format!("{EMAIL}:{PASSWORD}")))
 }
 
 /// Base64 of RFC 4648, for one header.

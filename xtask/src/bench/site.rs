@@ -20,9 +20,16 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// Starts a site on SQLite.
     pub(super) fn start(seqware: &Path) -> Result<Self> {
+        Self::start_at(seqware, None)
+    }
+
+    /// Starts a site whose MetaDB is there, or in its own folder.
+    pub(super) fn start_at(seqware: &Path, metadb: Option<&str>) -> Result<Self> {
         let folder = tempfile::tempdir().context("make a folder")?;
-        let metadb = folder.path().join("niassa.db").display().to_string();
+        let own = || folder.path().join("niassa.db").display().to_string();
+        let metadb = metadb.map_or_else(own, str::to_owned);
         let mut init = plain(seqware, folder.path());
         init.args(["metadb", "init", "--metadb", &metadb, "--admin", EMAIL]);
         feed(&mut init, PASSWORD)?;

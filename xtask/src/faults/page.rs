@@ -37,6 +37,14 @@ pub(super) fn write(root: &Path, results: &Results, order: Order) -> Result<()> 
     fs::write(&path, text).context("cannot write docs/reliability.md")
 }
 
+/// Puts a table that was measured now between the marks of a part of the page.
+pub(crate) fn write_part(root: &Path, part: &str, table: &str) -> Result<()> {
+    let path = root.join("docs/reliability.md");
+    let text = fs::read_to_string(&path).context("cannot read docs/reliability.md")?;
+    let text = replace(&text, part, &format!("Played {}.\n\n{table}", today()?))?;
+    fs::write(&path, text).context("cannot write docs/reliability.md")
+}
+
 /// Replaces what stands between the marks of a part.
 fn replace(text: &str, part: &str, by: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- {part}: begin -->"), format!("<!-- {part}: end -->"));

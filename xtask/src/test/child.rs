@@ -53,7 +53,7 @@ impl Runner {
     pub(crate) fn provide_database(&self) -> Result<()> {
         if self.database.get().is_none() {
             let is_named = std::env::var_os(postgres::VARIABLE).is_some();
-            let server = if is_named { None } else { Server::start()? };
+            let server = if is_named { None } else { Server::start(postgres::Durability::None)? };
             self.database.get_or_init(|| server);
         }
         Ok(())

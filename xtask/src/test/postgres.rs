@@ -24,14 +24,19 @@ pub(crate) const VARIABLE: &str = "NIASSA_TEST_POSTGRES";
 const START: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(50);
 
-const SETTINGS: [&str; 6] = [
-    "listen_addresses=",
-    "max_connections=300",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "log_min_messages=fatal",
-];
+const SETTINGS: [&str; 3] = ["listen_addresses=", "max_connections=300", "log_min_messages=fatal"];
+
+/// Nothing is synced.
+const CARELESS: [&str; 3] = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+
+/// Whether what a server has acknowledged is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// It is, as PostgreSQL does by itself.
+    Synced,
+    /// It is not: the data live no longer than the run.
+    None,
+}
 
 /// A running server; it is stopped when this is dropped.
 pub(crate) struct Server {
@@ -41,7 +46,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server, or nothing where PostgreSQL is not installed: then tests skip themselves.
-    pub(crate) fn start() -> Result<Option<Self>> {
+    pub(crate) fn start(durability: Durability) -> Result<Option<Self>> {
         let (Some(initdb), Some(postgres)) =
             (packages::find_program("initdb"), packages::find_program("postgres"))
         else {
@@ -57,7 +62,8 @@ impl Server {
         initialise(as_server(&initdb, is_root), &data)?;
         let mut command = as_server(&postgres, is_root);
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
-        for setting in SETTINGS {
+        let careless = CARELESS.iter().filter(|_| durability == Durability::None);
+        for setting in SETTINGS.iter().chain(careless) {
             command.args(["-c", setting]);
         }
         let log = fs::File::create(folder.path().join("log"))?;
@@ -127,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_server_answers_until_it_is_dropped() {
-        let Some(server) = Server::start().unwrap() else {
+        let Some(server) = Server::start(Durability::None).unwrap() else {
             // Where it is not installed, `packages` says so by name.
             return;
         };

@@ -90,7 +90,7 @@ fn streams(row: &AnyRow, operation: &'static str) -> Result<StepStreams> {
     })
 }
 
-fn tail(
+pub(super) fn tail(
     row: &AnyRow,
     [path, size, tail]: [&'static str; 3],
     operation: &'static str,

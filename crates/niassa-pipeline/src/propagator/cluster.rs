@@ -4,7 +4,9 @@
 //! and reconciled; else it is left alone. A scheduler that does not answer changes nothing: files still
 //! count, absence does not.
 
-use std::collections::{BTreeMap, HashSet};
+mod ended;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +36,9 @@ use crate::run_dir::{RunDir, failed};
 /// How often a cluster's queue is looked at, at most.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How long the last jobs of a run may be listed that was told to be over between two looks.
+const OVER_LATELY: Duration = Duration::from_secs(5);
+
 /// Runs whose directories are in memory at a time.
 const RUNS_AT_A_TIME: usize = 100;
 
@@ -46,6 +51,8 @@ pub(super) struct ClusterWatch {
     recorded: Arc<Recorded>,
     pub(super) active: BTreeMap<Accession, ActiveRun>,
     looked_at: Option<Instant>,
+    /// Runs that came to their end between two looks: their last jobs may still be listed.
+    over_lately: HashMap<Accession, Instant>,
 }
 
 /// What is looked at, and with what.
@@ -225,7 +232,9 @@ impl Propagator {
         let mut others: BTreeMap<Accession, Vec<(RunTag, JobId)>> = BTreeMap::new();
         for job in queue.jobs.iter().filter(|job| job.state.is_live()) {
             let (swid, tag) = job.name.run();
-            if watch.active.get(&swid).is_none_or(|run| run.tag != *tag) {
+            let is_active = watch.active.get(&swid).is_some_and(|run| run.tag == *tag);
+            let over = watch.over_lately.get(&swid);
+            if !is_active && over.is_none_or(|at| at.elapsed() >= OVER_LATELY) {
                 others.entry(swid).or_default().push((tag.clone(), job.id.clone()));
             }
         }
@@ -263,7 +272,13 @@ impl ClusterWatch {
     pub(super) fn new(cluster: Cluster, work_dir: &Path, identity: &str) -> Self {
         let identity = format!("{identity} {}", cluster.place.key());
         let recorded = Arc::new(Recorded::open(work_dir, &identity));
-        Self { cluster, recorded, active: BTreeMap::new(), looked_at: None }
+        Self {
+            cluster,
+            recorded,
+            active: BTreeMap::new(),
+            looked_at: None,
+            over_lately: HashMap::new(),
+        }
     }
 
     /// Makes the next look due.

@@ -35,7 +35,7 @@ use crate::run_dir::attempt_files::{
     ClaimFile, EXIT, ExitFile, FENCE, JOB, JobFile, RUNNER_LOG, ReservedExit, STOP, TerminatedFile,
     append_line, is_there, put_terminated, read, take_claim,
 };
-use crate::{chain, failpoint, machine};
+use crate::{chain, ended_marks, failpoint, machine};
 
 /// How long nothing is looked at while a process is waited for.
 const TICK: Duration = Duration::from_millis(200);
@@ -109,6 +109,9 @@ pub fn run(
     };
     let attempt = std::path::absolute(&attempt).map_err(|_| StepError::NotAnAttempt(attempt))?;
     let ended = run_attempt(&attempt, &identity, &passed_on(environment), clock);
+    if let Some(run) = run_dir(&attempt) {
+        ended_marks::leave(run);
+    }
     match &ended {
         // What `exit.json` says need not be said twice.
         Ok(()) | Err(StepError::CameTo(_)) => {}

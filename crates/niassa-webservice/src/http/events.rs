@@ -1,4 +1,6 @@
 //! Routes of the log: of one run, a page at a time, and of all runs, as it grows.
+//!
+//! Agents that follow the log are told the same way which parts of logs readers want.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -11,7 +13,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
 use niassa_api::error::{Problem, ProblemCode};
-use niassa_api::events::EventQuery;
+use niassa_api::events::{EventQuery, Events};
+use niassa_api::logs::ReadLog;
 use niassa_api::page::Page;
 use niassa_api::paths;
 use niassa_api::runs::{RunLogEntry, StepQuery};
@@ -23,6 +26,7 @@ use super::auth::SignedIn;
 use super::extract::{Params, Swid, page, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
+use crate::log_exchange::{Credentials, Serving};
 use crate::usecases::look::{self, Part};
 use crate::usecases::watch::Watch;
 
@@ -30,6 +34,28 @@ use crate::usecases::watch::Watch;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The name of the events, for clients that listen by name.
 const EVENT: &str = "run";
+/// The name of what agents are asked to read.
+const READ_LOG: &str = "read_log";
+/// Most places that an agent serves.
+const PLACES_MOST: usize = 64;
+/// How long a client that holds no stream may wait for events, in seconds.
+const WAIT_MOST: u32 = 30;
+
+/// Somebody who follows the log, and may serve whole logs.
+struct Following {
+    watch: Watch,
+    serving: Option<Serving>,
+    /// What was heard and not told yet.
+    events: VecDeque<Event>,
+}
+
+/// What was heard.
+enum Heard {
+    Entries(Vec<RunLogEntry>),
+    Question(ReadLog),
+    /// The stream ends.
+    End,
+}
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -57,10 +83,14 @@ async fn of_run(
 /// Follows the log of all runs that the caller may see: server-sent events named `run`, each a
 /// `RunLogEntry`, its sequence number as id. Without `after` or `Last-Event-ID` it begins now. The
 /// stream ends after ten minutes; a client comes back with the last id and misses nothing.
+///
+/// An agent that says which places it serves is told `read_log` events, each a `ReadLog` without an id. With
+/// `wait` the answer is an `Events` in JSON instead of a stream, for clients behind proxies that hold streams
+/// back.
 #[utoipa::path(get, path = paths::EVENTS, tag = "events",
     params(EventQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Wins over `after`.")),
-    responses((status = 200, description = "Events.", content_type = "text/event-stream",
-        body = String)))]
+    responses((status = 200, description = "Events; with `wait`, in JSON.",
+        content((String = "text/event-stream"), (Events = "application/json")))))]
 async fn follow(
     State(app): State<App>,
     signed_in: SignedIn,
@@ -69,9 +99,17 @@ async fn follow(
 ) -> Result<Response, Failed> {
     let access = signed_in.may(Action::Read)?;
     let after = last_event(&headers)?.or(query.after);
+    let serving = serving(&app, &signed_in, query.serves.as_deref())?;
     let watch = Watch::begin(&app, access, after).await?;
-    let mut response =
-        Sse::new(events(watch)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    let mut following = Following { watch, serving, events: VecDeque::new() };
+    if let Some(seconds) = query.wait {
+        let wait = Duration::from_secs(seconds.min(WAIT_MOST).into());
+        return Ok(Json(following.wait(wait).await).into_response());
+    }
+    // A first word, by which a client knows that nobody holds the stream back.
+    following.events.push_back(Event::default().comment("begun"));
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let mut response = Sse::new(following.stream()).keep_alive(keep_alive).into_response();
     // Proxies that collect answers before they pass them on would hold events back.
     let unbuffered = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(unbuffered, HeaderValue::from_static("no"));
@@ -85,20 +123,76 @@ fn last_event(headers: &HeaderMap) -> Result<Option<i64>, Failed> {
     number.map(Some).ok_or_else(wrong)
 }
 
-fn events(watch: Watch) -> impl Stream<Item = Result<Event, Infallible>> {
-    stream::unfold((watch, VecDeque::new()), |(mut watch, mut entries)| async move {
-        while entries.is_empty() {
-            entries = watch.next().await?.into();
+/// Takes an agent in that says which places it serves, if it may launch at all.
+fn serving(
+    app: &App,
+    signed_in: &SignedIn,
+    places: Option<&str>,
+) -> Result<Option<Serving>, Failed> {
+    let Some(places) = places else { return Ok(None) };
+    let access = signed_in.may(Action::Launch)?;
+    let places: Vec<String> = places.lines().take(PLACES_MOST).map(str::to_owned).collect();
+    let who = Credentials { access, hosts: signed_in.0.launch_hosts() };
+    Ok(Some(app.logs.serve(who, places)))
+}
+
+impl Following {
+    /// Waits for whatever comes first.
+    async fn hear(&mut self) -> Heard {
+        let question = async {
+            match &mut self.serving {
+                Some(serving) => serving.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // Somebody waits for the answer.
+            biased;
+            question = question => Heard::Question(question),
+            entries = self.watch.next() => entries.map_or(Heard::End, Heard::Entries),
         }
-        let event = entries.pop_front().map(|entry| event(&entry))?;
-        Some((Ok(event), (watch, entries)))
-    })
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut following| async move {
+            while following.events.is_empty() {
+                match following.hear().await {
+                    Heard::Entries(entries) => following.events.extend(entries.iter().map(event)),
+                    Heard::Question(question) => following.events.push_back(asked(&question)),
+                    Heard::End => return None,
+                }
+            }
+            let event = following.events.pop_front()?;
+            Some((Ok(event), following))
+        })
+    }
+
+    /// Waits so long for the first events.
+    async fn wait(&mut self, wait: Duration) -> Events {
+        let mut events = Events::default();
+        match tokio::time::timeout(wait, self.hear()).await {
+            Ok(Heard::Entries(entries)) => events.entries = entries,
+            Ok(Heard::Question(question)) => events.read_logs.push(question),
+            Ok(Heard::End) | Err(_) => {}
+        }
+        if let Some(serving) = &mut self.serving {
+            events.read_logs.extend(std::iter::from_fn(|| serving.try_next()));
+        }
+        events.after = self.watch.after();
+        events
+    }
 }
 
 fn event(entry: &RunLogEntry) -> Event {
     let event = Event::default().id(entry.sequence.to_string()).event(EVENT);
     // Line breaks of texts are escaped in JSON, so that the data is one line.
     event.data(serde_json::to_string(entry).unwrap_or_default())
+}
+
+/// A question has no id: one that was missed is not asked again.
+fn asked(question: &ReadLog) -> Event {
+    let event = Event::default().event(READ_LOG);
+    event.data(serde_json::to_string(question).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod failure;
 mod graph;
 mod groups;
+mod log;
 mod parts;
 mod timeline;
 
@@ -29,6 +30,7 @@ use failure::Failure;
 use graph::Graph;
 use groups::Group;
 pub(super) use groups::name_of;
+pub(super) use log::log;
 pub(super) use parts::{events, files, logs, steps, values};
 use timeline::{Timeline, Times};
 

@@ -84,7 +84,12 @@ impl Watch {
         Ok(Self { app, access, after, changed, until, looked, may_be_old, _place: place })
     }
 
-    /// Waits for entries; `None` ends the stream. What was written before the service stops is told.
+    /// Returns the last entry that was told, or that is not for this caller.
+    pub(crate) fn after(&self) -> i64 {
+        self.after
+    }
+
+    /// Waits for entries; `None` ends the stream. A wait that is given up loses nothing. What was written before the service stops is told.
     pub(crate) async fn next(&mut self) -> Option<Vec<RunLogEntry>> {
         // A stream ends in time even if there was something to tell at each look.
         while Instant::now() < self.until {

@@ -63,7 +63,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     let (changed, receiver) = unbounded_channel();
     let program = OnChange::of(&client, context)?;
     tokio::spawn(on_change::tell_for_ever(program, receiver, client.clone()));
-    let wakes = Wakes::follow(client);
+    let wakes = Wakes::follow(client, work.log_reader());
     let mut agent = Agent { work, wakes, changed, supervisor, told: Vec::new() };
     tracing::info!(label = %label.label, "the agent serves this label");
     agent.supervisor.tell("READY=1");
@@ -89,7 +89,7 @@ async fn once(
             exit
         }
         Err(failure) => {
-            faults.found(format!("exit {}", failure.exit().code()), failure.explain());
+            faults.found(format!("exit {}", failure.exit().code()), told(&failure));
             failure.exit()
         }
     };
@@ -169,7 +169,7 @@ impl Agent {
                 }
                 turn.problems
             }
-            Err(failure) => vec![failure.explain().to_owned()],
+            Err(failure) => vec![told(&failure)],
         };
         tell(&mut self.told, problems);
         end
@@ -177,11 +177,11 @@ impl Agent {
 
     /// Waits until there is something to do.
     async fn rest(&mut self) {
-        let stream = self.wakes.stream();
-        let alone = match stream {
-            Stream::Open => BACKSTOP,
-            Stream::Beginning | Stream::Broken(_) => DEAF,
+        let is_deaf = match self.wakes.stream() {
+            Stream::Open | Stream::Asked => false,
+            Stream::Beginning | Stream::Broken(_) => true,
         };
+        let alone = if is_deaf { DEAF } else { BACKSTOP };
         let is_active = self.work.is_active();
         let alone = self.supervisor.at_most(alone);
         tokio::select! {
@@ -192,8 +192,20 @@ impl Agent {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }
-            () = tokio::time::sleep(alone) => {}
+            () = tokio::time::sleep(alone) => {
+                if is_deaf {
+                    self.work.look_now();
+                }
+            }
         }
+    }
+}
+
+/// Says what is wrong, and what to do about it.
+fn told(failure: &Failure) -> String {
+    match failure.hint() {
+        Some(hint) => format!("{} (try: {hint})", failure.explain()),
+        None => failure.explain().to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ use niassa_model::account::Email;
 use niassa_model::host::HostLabel;
 use niassa_model::limits::MAX_JOBS;
 use niassa_model::place::EngineKind;
+use niassa_pipeline::agent::Wakes;
 use niassa_pipeline::engine::cluster::ClusterSettings;
 use niassa_pipeline::reconcile::PipelineSettings;
 
@@ -81,6 +82,8 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         label,
         Pace::Polling,
     )?;
+    // Its service asks it for whole logs, as it would ask an agent.
+    let _reads_logs = Wakes::follow(embedded.client.clone(), work.log_reader());
     let (sender, changed) = unbounded_channel();
     let program = program_to_tell(&runs, &embedded, context)?;
     tokio::select! {

@@ -11,6 +11,7 @@ pub mod report;
 pub mod reschedule;
 pub mod retry;
 pub mod watch;
+mod whole_log;
 
 use clap::Subcommand;
 use niassa_api::runs::{RunResult, RunResults};

@@ -12,20 +12,31 @@ use crate::site::{CEILING, Site, User, count_lines, wait_for};
 use crate::slurm_server::SlurmServer;
 
 /// An agent that ends with its value.
-struct Agent {
+pub struct Agent {
     child: Child,
 }
 
 impl Agent {
-    fn start(user: &User) -> Self {
+    /// Starts an agent of somebody's, whose log is `agent.log` in the home.
+    pub fn start(user: &User) -> Self {
+        Self::serve(user, "here")
+    }
+
+    /// Starts an agent for another label.
+    pub fn serve(user: &User, label: &str) -> Self {
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(user.home().join("agent.log"))
             .unwrap();
         let mut command = user.command();
-        command.args(["agent", "--host", "here"]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(["agent", "--host", label]).stdin(Stdio::null()).stdout(Stdio::null());
         Self { child: command.stderr(log).spawn().unwrap() }
+    }
+
+    /// Returns its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn signal(&self, signal: Signal) {
@@ -51,11 +62,13 @@ impl Drop for Agent {
     }
 }
 
-fn log(user: &User) -> String {
+/// Returns what the agents of somebody said.
+pub fn log(user: &User) -> String {
     fs::read_to_string(user.home().join("agent.log")).unwrap_or_default()
 }
 
-fn until(user: &User, run: i64, status: &str) {
+/// Waits until a run has a status.
+pub fn until(user: &User, run: i64, status: &str) {
     wait_for(&format!("run {run} is {status}"), || user.status(run) == status);
 }
 
@@ -164,4 +177,39 @@ fn an_agent_serves_a_cluster() {
     let _agent = Agent::start(&bob);
     let run = bob.schedule(workflow, "here", &[]);
     until(&bob, run, "completed");
+}
+
+/// Microseconds from the result of a run's one step to the word that the run completed.
+fn told_after(user: &User, run: i64) -> i64 {
+    let followed = ["workflow-run", "watch", "--accession", &run.to_string(), "--json"];
+    let followed = user.seqware(&followed).ok().json();
+    let completed = followed["run"]["updated_at"].as_i64().unwrap();
+    let directory = user.report(run)["workflow_run_working_dir"].as_str().unwrap().to_owned();
+    let exit = format!("{directory}/steps/0/0-s0/attempt-1/exit.json");
+    let ended = fs::metadata(exit).unwrap().modified().unwrap();
+    let ended = ended.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    completed - i64::try_from(ended).unwrap()
+}
+
+#[test]
+fn the_end_of_a_step_on_a_cluster_is_told_before_the_next_look() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let workflow = bob.install(&site.bundle("one", &chain("One", &["sleep 0.5"])));
+    let _agent = Agent::start(&bob);
+    let runs = [(); 5].map(|()| bob.schedule(workflow, "here", &[]));
+    let mut took = runs.map(|run| {
+        until(&bob, run, "completed");
+        told_after(&bob, run) / 1_000
+    });
+    took.sort_unstable();
+    eprintln!("milliseconds from a step's result to its word: {took:?}");
+    // Without its mark an end waits half a second for the next look, on an average.
+    assert!(took[1] < 400, "{took:?}");
+    let marks = fs::read_dir(site.work_dir().join(".seqware")).unwrap().flatten();
+    let marks = marks.filter(|entry| entry.file_name().to_string_lossy().starts_with("ended-"));
+    let left: usize = marks.map(|entry| fs::read_dir(entry.path()).unwrap().count()).sum();
+    // The last one may have come after the word that the run completed.
+    assert!(left <= 1, "marks do not pile up: {left}");
 }

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod agent;
+mod bad_input;
 mod bundle;
 mod bundle_launch;
 mod cluster_bad_input;
@@ -27,6 +28,7 @@ mod overlap;
 mod previous_version;
 mod printed;
 mod provenance;
+mod proxy;
 mod reconcile;
 mod retry;
 mod setup;
@@ -36,7 +38,9 @@ mod sge_server;
 mod site;
 mod slurm_adapter;
 mod slurm_server;
+mod soak;
 mod step_runner;
 mod tls;
 mod trace;
 mod watch;
+mod whole_logs;

@@ -189,6 +189,11 @@ impl Site {
         }
     }
 
+    /// Returns the service's process, while it runs.
+    pub fn service_pid(&self) -> Option<u32> {
+        self.service.as_ref().map(Child::id)
+    }
+
     /// Returns what the service wrote to stderr.
     pub fn service_log(&self) -> String {
         fs::read_to_string(self.folder.path().join("service.log")).unwrap_or_default()

@@ -7,6 +7,7 @@ use niassa_api::facts::LogTail;
 use niassa_api::runs::{RunLogEntry, StepLog, StepQuery};
 use niassa_bundle::ini;
 use niassa_metadb::reports::ReportedFile;
+use niassa_model::accession::Accession;
 use niassa_model::account::Action;
 use niassa_model::step::StepStatus;
 
@@ -81,6 +82,8 @@ struct Stream {
     size: String,
     text: String,
     is_cut: bool,
+    /// Where the whole of it is shown.
+    whole: String,
 }
 
 #[derive(Template)]
@@ -184,7 +187,7 @@ pub(in crate::pages) async fn logs(
     let logs = look::logs(&app, &access, swid, &StepQuery::default(), part).await?;
     let logs = cut(logs, STREAMS, |log| log.index.0.into());
     let next = logs.next.map(|next| format!("/runs/{swid}/logs?{}", query([("after", &*next)])));
-    let streams = Streams { logs: logs.items.iter().map(log).collect(), next };
+    let streams = Streams { logs: logs.items.iter().map(|one| log(swid, one)).collect(), next };
     let url = format!("/runs/{swid}/logs?{}", query([("part", "logs"), ("after", after)]));
     let live = Live::new("logs", &url, 2, &streams)?;
     if visitor.query.get("part") == Some("logs") {
@@ -265,7 +268,7 @@ pub(in crate::pages) async fn events(
     }))
 }
 
-fn log(log: &StepLog) -> Log {
+fn log(run: Accession, log: &StepLog) -> Log {
     let stream = |name, id: &str, tail: &LogTail| Stream {
         name,
         id: format!("step-{}-{id}", log.index),
@@ -273,6 +276,7 @@ fn log(log: &StepLog) -> Log {
         size: bytes(i64::try_from(tail.size).unwrap_or(i64::MAX)),
         text: shown_block(&tail.tail),
         is_cut: tail.size > tail.tail.len() as u64,
+        whole: format!("/runs/{run}/steps/{}/log?stream={id}&attempt={}", log.index, log.attempt),
     };
     let stdout = log.stdout.as_ref().map(|tail| stream("Standard output", "stdout", tail));
     let stderr = log.stderr.as_ref().map(|tail| stream("Standard error", "stderr", tail));

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use niassa_api::facts::LogTail;
+use niassa_api::logs::LogStream;
 use niassa_api::runs::{StepLog, StepQuery};
 use niassa_model::limits::{LOG_TAIL_BYTES, PAGE_MOST};
 use serde_json::json;
 
+use super::whole_log;
 use crate::commands::OneAccession;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
@@ -15,18 +17,34 @@ use crate::files::{self, Existing};
 /// Writes what the steps of a run printed, with the place of each whole file.
 ///
 /// Of each step the end is kept by the service, at most 64 KiB; the rest stays on the file system
-/// of the run.
+/// of the run. Where an agent serves that file system, one step's log can be followed while it grows, and
+/// whole logs can be had.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
   $ seqware workflow-run stdout --accession 7 --out -
-  $ seqware workflow-run stderr --accession 7")]
+  $ seqware workflow-run stderr --accession 7
+  $ seqware workflow-run stderr --accession 7 --step align --follow
+  $ seqware workflow-run stdout --accession 7 --step 'call[2]' --whole")]
 pub struct Args {
     #[command(flatten)]
-    run: OneAccession,
-    /// The file to write, by default SWID.out or SWID.err; `-` is standard output
+    pub(super) run: OneAccession,
+    /// The file to write, by default SWID.out or SWID.err, and standard output with --step; `-` is standard
+    /// output
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
+    /// One step alone, by its name or index: its last 64 KiB, without anything around them
+    #[arg(long, value_name = "STEP")]
+    pub(super) step: Option<String>,
+    /// This attempt of the step, by default the last one
+    #[arg(long, value_name = "N", requires = "step")]
+    pub(super) attempt: Option<u32>,
+    /// Go on with what the step writes until it is over
+    #[arg(long, requires = "step")]
+    pub(super) follow: bool,
+    /// From the first byte on, piece by piece, with the help of an agent
+    #[arg(long)]
+    pub(super) whole: bool,
 }
 
 /// Which of the two streams.
@@ -39,7 +57,16 @@ pub enum Stream {
 }
 
 impl Stream {
-    fn extension(self) -> &'static str {
+    /// Returns this stream in the words of the wire.
+    pub fn on_the_wire(self) -> LogStream {
+        match self {
+            Self::Stdout => LogStream::Stdout,
+            Self::Stderr => LogStream::Stderr,
+        }
+    }
+
+    /// Returns how a file is called that holds it.
+    pub fn extension(self) -> &'static str {
         match self {
             Self::Stdout => "out",
             Self::Stderr => "err",
@@ -55,8 +82,11 @@ impl Stream {
     }
 }
 
-/// Writes one stream of all steps.
+/// Writes one stream of all steps, or of one.
 pub async fn run(args: Args, stream: Stream, context: &mut Context) -> Result<Exit, Failure> {
+    if args.step.is_some() || args.whole {
+        return whole_log::run(args, stream, context).await;
+    }
     let run = args.run.accession;
     let client = context.client()?;
     let mut query = StepQuery { limit: Some(PAGE_MOST), ..StepQuery::default() };
