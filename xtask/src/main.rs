@@ -15,8 +15,10 @@
 )]
 
 mod bench;
+mod book;
 mod browser;
 mod demo;
+mod dist;
 mod faults;
 mod multihost;
 mod packages;
@@ -46,6 +48,9 @@ Usage: cargo xtask <chore>
   soak             a stream of runs for minutes, somebody killed each half minute; --minutes N,
                    --seed N, --write (into docs)
   bench [CASE...]  measures a release build against make; --quick, --json, --write (into docs)
+  dist [--check]   builds the executable for old machines and the Debian package; --check installs it
+                   over this machine in namespaces (root)
+  book             builds docs/ as a book and checks its links
   help             shows this
 
 Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
@@ -77,6 +82,8 @@ fn run(arguments: &[String]) -> Result<ExitCode> {
         "multihost" => multihost::run(&Repository::open()?, rest),
         "faults" => faults::run(&Repository::open()?, rest),
         "soak" => soak::run(&Repository::open()?, rest),
+        "dist" => dist::run(&Repository::open()?, rest),
+        "book" => book::run(&Repository::open()?, rest),
         "bench" => bench::run(&Repository::open()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -36,8 +36,12 @@ impl Repository {
     /// What cargo told *this* program about xtask is removed, or build scripts that watch those
     /// variables would build again whenever a person goes from `cargo build` to a chore.
     pub(crate) fn cargo(&self) -> Command {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
+        self.program(Path::new(&std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())))
+    }
+
+    /// Returns a command of another program that calls cargo, just the same.
+    pub(crate) fn program(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

@@ -18,6 +18,10 @@ pub struct WhoAmI {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<String>>)]
     pub scopes: Option<Vec<Scope>>,
+    /// When the token used stops being good; absent with a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub token_expires_at: Option<Timestamp>,
     /// The version of the service.
     pub service_version: String,
     /// The service's clock, in microseconds.

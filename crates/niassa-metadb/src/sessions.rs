@@ -120,6 +120,7 @@ impl MetaDb {
             email: address(&row, OPERATION)?,
             role: role(&row, OPERATION)?,
             scopes: None,
+            token_expires_at: None,
         };
         Ok(Some(SessionCaller { id, caller }))
     }

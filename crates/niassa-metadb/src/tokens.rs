@@ -44,7 +44,7 @@ pub struct NewToken {
 
 sql! {
     /// Who signs in with a token that is good now. `$1`: digest of the secret.
-    TO_SIGN_IN = "select a.id, a.email, a.role, t.scopes \
+    TO_SIGN_IN = "select a.id, a.email, a.role, t.scopes, t.expires_at \
         from token t join account a on a.id = t.account cross join clock c \
         where t.secret_sha256 = $1 and t.revoked_at is null and t.expires_at > c.now \
             and a.disabled_at is null";
@@ -118,6 +118,7 @@ impl MetaDb {
             email: address(&row, OPERATION)?,
             role: role(&row, OPERATION)?,
             scopes: Some(scopes(&row, OPERATION)?),
+            token_expires_at: Some(Timestamp::from_micros(column(&row, "expires_at", OPERATION)?)),
         }))
     }
 

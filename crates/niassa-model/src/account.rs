@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::host::HostLabel;
+use crate::time::Timestamp;
 
 /// An account's own number. It is not an accession: accounts take none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -173,6 +174,8 @@ pub struct Caller {
     pub role: Role,
     /// What the token is good for; a password is good for everything the account may do.
     pub scopes: Option<Vec<Scope>>,
+    /// When the token stops being good; none with a password.
+    pub token_expires_at: Option<Timestamp>,
 }
 
 /// What a request wants to do, as far as scopes are concerned.
@@ -260,6 +263,7 @@ mod tests {
             email: "bob@lab.net".parse().expect("an address"),
             role,
             scopes: scopes.map(|s| s.iter().map(|s| s.parse().expect("a scope")).collect()),
+            token_expires_at: None,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod engine;
 mod failpoint;
 pub mod launcher;
 mod machine;
+pub mod node_test;
 pub mod place;
 mod process_group;
 pub mod programs;

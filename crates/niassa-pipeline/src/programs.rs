@@ -1,4 +1,5 @@
-//! Questions put to other programs of this machine: its full name, its bash, what shellcheck says.
+//! Questions put to other programs of this machine: its full name, its bash, its crontab, what
+//! shellcheck says.
 //!
 //! Each is asked once, changes nothing, and may not be installed; what its absence means is for
 //! the caller to say.
@@ -47,6 +48,14 @@ impl FullHostName {
 /// Returns the version of the bash that steps would run under.
 pub fn bash_version() -> io::Result<String> {
     ask("bash", &["-c", "echo \"$BASH_VERSION\""]).map(|version| version.trim().to_owned())
+}
+
+/// Returns this user's crontab, or nothing where there is none.
+pub fn crontab() -> io::Result<Option<String>> {
+    let output = start("crontab", &["-l"])?.wait_with_output()?;
+    // It ends with 1 where the user has none.
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok(Some(text).filter(|_| output.status.success()))
 }
 
 /// Returns what shellcheck says about a bash script, or nothing where it is not installed.

@@ -29,6 +29,7 @@ use crate::place::{Linked, WorkDir, WorkDirError, machine};
 use crate::run_dir::{RunDir, RunDirError};
 
 use clusters::Clusters;
+pub(crate) use clusters::program as step_program;
 pub(crate) use evidence::Snapshot;
 use evidence::{decide_run, make_attempts};
 use handover::Ready;

@@ -169,6 +169,7 @@ impl SignIn {
             email: account.email,
             role: account.role,
             scopes: None,
+            token_expires_at: None,
         });
         self.remember(fingerprint, &caller, CREDENTIAL_CACHE, generation);
         Ok(caller)

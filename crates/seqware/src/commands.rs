@@ -151,6 +151,8 @@ pub enum Command {
     Provision(node::ProvisionArgs),
     #[command(hide = true, about = "Runs one attempt as a job of a cluster")]
     Step(node::StepArgs),
+    #[command(hide = true, about = "Looks at a node for `check --from-node`")]
+    NodeCheck(check::NodeCheckArgs),
 }
 
 /// Runs a command.
@@ -180,6 +182,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Guard(args) => node::guard(&args),
         Command::Provision(args) => node::provision(&args),
         Command::Step(args) => node::step(args),
+        Command::NodeCheck(args) => check::on_node(&args, context),
     }
 }
 
@@ -232,5 +235,9 @@ impl ManyAccessions {
     }
 }
 
+#[cfg(test)]
+mod packaged;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use super::{Client, ClientError};
 use crate::accounts::{
     Account, ChangeAccount, CreateAccount, CreateToken, CreatedToken, SetPassword, Token, WhoAmI,
 };
+use crate::error::ProblemCode;
 use crate::page::Page;
 use crate::paths::{self, fill};
 use crate::service::ServiceState;
@@ -18,11 +19,6 @@ impl Client {
         self.get(paths::WHOAMI).await
     }
 
-    /// Asks what the service is, and when its last backup was made.
-    pub async fn service(&self) -> Result<ServiceState, ClientError> {
-        self.get(paths::SERVICE).await
-    }
-
     /// Tells whether the service can work: it answers, its MetaDB is migrated, an account exists.
     pub async fn ready(&self) -> Result<(), ClientError> {
         let request = self.begin(Method::GET, self.route(paths::READYZ))?;
@@ -30,6 +26,15 @@ impl Client {
         let response = request.timeout(limit).send().await;
         let response = response.map_err(|error| self.no_answer(error, limit))?;
         self.accepted(response).await.map(drop)
+    }
+
+    /// Returns how the service itself is; `None` where it is too old to tell. For administrators.
+    pub async fn service_state(&self) -> Result<Option<ServiceState>, ClientError> {
+        match self.get(paths::SERVICE).await {
+            Ok(state) => Ok(Some(state)),
+            Err(error) if error.code() == Some(ProblemCode::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Lists accounts.

@@ -83,7 +83,7 @@ impl Clusters {
     }
 }
 
-fn program(settings: &PipelineSettings, work_dir: &WorkDir) -> StepProgram {
+pub(crate) fn program(settings: &PipelineSettings, work_dir: &WorkDir) -> StepProgram {
     match &settings.step_runner {
         Some(path) => StepProgram::OnNodes(path.clone()),
         None => StepProgram::Copied {

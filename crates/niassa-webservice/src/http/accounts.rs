@@ -52,6 +52,7 @@ async fn whoami(State(app): State<App>, signed_in: SignedIn) -> Json<WhoAmI> {
         email: caller.email.clone(),
         role: caller.role,
         scopes: caller.scopes.clone(),
+        token_expires_at: caller.token_expires_at,
         service_version: env!("CARGO_PKG_VERSION").to_owned(),
         now: app.clock.now(),
     })

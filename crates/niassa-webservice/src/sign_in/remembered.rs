@@ -75,6 +75,7 @@ mod tests {
             email: "bob@lab.net".parse().unwrap(),
             role: Role::Member,
             scopes: None,
+            token_expires_at: None,
         };
         Entry { caller: Arc::new(caller), until }
     }

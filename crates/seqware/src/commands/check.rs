@@ -1,34 +1,50 @@
 //! `seqware check`.
 
-mod probes;
+mod found;
+mod launcher;
+mod machine;
+mod node;
+mod print;
+mod scheduler;
 mod service;
+mod settings;
 mod work;
 
-use serde_json::json;
+use std::time::Duration;
+
+use niassa_model::resources::parse_seconds;
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
-use crate::settings::{Key, Settings, this_executable};
+use crate::pipeline;
+use crate::settings::{Key, Settings};
 use crate::ui::cell::Cell;
 use crate::ui::listing::{Column, Listing};
-use crate::ui::run_view::Brush;
-use crate::ui::words::Tone;
-use crate::ui::{Format, Look};
-use probes::{Found, Verdict};
+use found::{Found, Section, Verdict};
+pub use node::{NodeCheckArgs, on_node};
 
 /// Looks for faults in the settings, the service and this machine, each with its fix.
 ///
 /// Ends with 9 when something must be mended. Changes nothing but a few short-lived files in the
-/// work directory.
+/// work directory. With --from-node it hands one small job to the configured engine, which looks at
+/// the node and at the work directory from there.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
   $ seqware check
+  $ seqware check --from-node      # one small job looks at a node, too
   $ seqware check --settings       # each setting's value and where it is from")]
 pub struct Args {
     /// Show each setting's value and where it is from
     #[arg(long)]
     settings: bool,
+    /// Look from a node of the cluster as well
+    #[arg(long, conflicts_with = "settings")]
+    from_node: bool,
+    /// How long the job may wait for a node, such as 90s or 10m
+    #[arg(long, value_name = "TIME", default_value = "5m", requires = "from_node",
+          value_parser = parse_seconds)]
+    wait: u64,
 }
 
 /// Checks everything that a schedule or a launch will need.
@@ -38,90 +54,61 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         context.ui.listing(&listing)?;
         return Ok(Exit::Done);
     }
-    let mut found = Vec::new();
-    match Settings::read(&context.surroundings) {
-        Ok(settings) => {
-            found.extend(probes::of_settings(&settings));
-            found.extend(service::probes(&settings, context.now()).await);
-            found.extend(work::probes(&settings));
-        }
-        Err(error) => {
-            let fix = error.hint();
-            found.push(Found::bad("settings", error.to_string(), fix));
-        }
+    let mut sections = from_here(context).await;
+    if args.from_node {
+        sections.extend(from_node(Duration::from_secs(args.wait), context));
     }
-    found.extend(probes::of_machine());
-    let exit = match found.iter().any(|found| found.verdict == Verdict::Bad) {
+    let mut found = sections.iter().flat_map(|section| &section.found);
+    let exit = match found.any(|found| found.verdict == Verdict::Bad) {
         true => Exit::FaultFound,
         false => Exit::Done,
     };
-    show(&found, context)?;
+    print::show(&sections, context)?;
     Ok(exit)
 }
 
-fn show(found: &[Found], context: &mut Context) -> Result<(), Failure> {
-    match context.ui.format() {
-        Format::Table => {
-            let mut text = found
-                .iter()
-                .map(|found| line(found, context.ui.look()))
-                .collect::<Vec<_>>()
-                .join("\n");
-            text.push_str(&format!("\n\ncrontab line for this host:\n  {}", crontab()));
-            context.ui.text(&text)
-        }
-        Format::Json => {
-            let found: Vec<_> = found
-                .iter()
-                .map(|found| {
-                    json!({
-                        "check": found.check,
-                        "verdict": found.verdict.word(),
-                        "finding": found.finding,
-                        "fix": found.fix,
-                    })
-                })
-                .collect();
-            context.ui.json(&json!(found))
-        }
-        Format::Tsv => {
-            let lines = found.iter().map(|found| {
-                let fix = found.fix.as_deref().unwrap_or_default();
-                format!("{}\t{}\t{}\t{fix}", found.check, found.verdict.word(), found.finding)
-            });
-            let titles = "Check\tVerdict\tFinding\tFix".to_owned();
-            context.ui.text(&std::iter::once(titles).chain(lines).collect::<Vec<_>>().join("\n"))
-        }
-        Format::Quiet => Ok(()),
-    }
+/// Looks at everything from here, and returns how many checks ended how.
+pub async fn in_short(context: &Context) -> String {
+    print::sum(&from_here(context).await)
 }
 
-/// Where findings begin in a line.
-const INDENT: usize = 17;
-
-fn line(found: &Found, look: Look) -> String {
-    let brush = Brush { look };
-    let (symbol, ascii, tone) = match found.verdict {
-        Verdict::Good => ('✔', '+', Tone::Good),
-        Verdict::Doubtful => ('!', '!', Tone::Warning),
-        Verdict::Bad => ('✘', 'x', Tone::Bad),
+async fn from_here(context: &Context) -> Vec<Section> {
+    let mut sections = match Settings::read(&context.surroundings) {
+        Ok(settings) => of_settings(&settings, context).await,
+        Err(error) => vec![section("Settings", vec![settings::unreadable(&error)])],
     };
-    let symbol = if look.unicode { symbol } else { ascii }.to_string();
-    let finding = brush.wrap(&found.finding, INDENT);
-    let mut line = format!("{} {:<15}{finding}", brush.paint(tone, &symbol), found.check);
-    if let Some(fix) = &found.fix {
-        line.push_str(&format!("\n{:INDENT$}fix: {}", "", brush.wrap(fix, INDENT + 5)));
-    }
-    line
+    let mut of_machine = machine::of_steps();
+    of_machine.extend(machine::of_people(&context.surroundings));
+    sections.push(section("This machine", of_machine));
+    sections
 }
 
-/// Returns the line for cron that launches and propagates every minute.
-fn crontab() -> String {
-    let program = this_executable().map_or("seqware".to_owned(), |path| path.display().to_string());
-    format!(
-        "* * * * * {program} workflow-run launch-scheduled; \
-         {program} workflow-run propagate-statuses --threads 10"
-    )
+async fn of_settings(settings: &Settings, context: &Context) -> Vec<Section> {
+    let mut of_settings = settings::probes(settings);
+    of_settings.extend(scheduler::probes(settings));
+    let service::Asked { found, client } = service::probes(settings, context.now()).await;
+    let launching = launcher::probes(settings, client.as_ref(), context.now()).await;
+    vec![
+        section("Settings and engine", of_settings),
+        section("Web Service", found),
+        section("Launching", launching),
+        section("Work directory", work::probes(settings, &context.surroundings, context.now())),
+    ]
+}
+
+fn from_node(patience: Duration, context: &Context) -> Vec<Section> {
+    match pipeline::settings(context) {
+        Ok(settings) => node::probes(&settings, patience, context),
+        Err(failure) => {
+            let fix = failure.hint().unwrap_or("seqware check --settings").to_owned();
+            let found = Found::bad("step runner", failure.explain(), fix);
+            vec![section("From a node", vec![found])]
+        }
+    }
+}
+
+fn section(title: &str, found: Vec<Found>) -> Section {
+    Section { title: title.to_owned(), found }
 }
 
 const SETTING_COLUMNS: &[Column] =
@@ -137,19 +124,4 @@ fn settings_listing(settings: &Settings) -> Listing {
         listing.rows.push(vec![Cell::text(key.name()), Cell::text(shown), Cell::text(origin)]);
     }
     listing
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_and_its_fix_stand_together() {
-        let look = Look { width: Some(80), color: false, unicode: true, live: false };
-        let bad = Found::bad("service", "cannot reach http://127.0.0.1:8080", "seqware serve");
-        assert_eq!(
-            line(&bad, look),
-            "✘ service        cannot reach http://127.0.0.1:8080\n                 fix: seqware serve"
-        );
-    }
 }

@@ -3,33 +3,51 @@
 use std::fs;
 use std::io::IsTerminal;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use niassa_api::client::{Client, ClientConfig, Credentials};
 use niassa_model::account::Email;
+use niassa_model::host::HostLabel;
+use niassa_model::place::EngineKind;
 use serde_json::json;
 
+use crate::commands::check;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::service::write_secret;
+use crate::settings::Key;
 use crate::ui::ask_secret;
 
 /// Writes the settings file and tries it.
 ///
-/// What is not given is asked for; the password comes from the terminal or from standard input.
+/// What is not given is asked for; the password, or with --token the token, comes from the terminal or
+/// from standard input. The file is closed to others. Then everything is looked at as `seqware check` does.
 #[derive(clap::Args)]
 #[command(before_help = "\
 Examples:
   $ seqware init
   $ pass show niassa/bob | seqware init --url https://niassa.lab.net \\
-      --user bob@lab.net")]
+      --user bob@lab.net
+  $ seqware init --url https://niassa.lab.net --token --host server2")]
 pub struct Args {
     /// The Web Service's address
     #[arg(long)]
     url: Option<String>,
     /// Your account's e-mail address
-    #[arg(long, value_name = "EMAIL")]
+    #[arg(long, value_name = "EMAIL", conflicts_with = "token")]
     user: Option<Email>,
+    /// Sign in with a token instead of a password
+    #[arg(long)]
+    token: bool,
+    /// The certificates (PEM) to trust, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The label that this machine's launcher serves, by default its full name
+    #[arg(long, value_name = "LABEL")]
+    host: Option<HostLabel>,
+    /// The engine of runs that demand none: local, slurm or sge
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineKind>,
     /// Where run directories are made
     #[arg(long, value_name = "DIR")]
     work_dir: Option<PathBuf>,
@@ -47,27 +65,66 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
         let what = format!("{} is there already", path.display());
         return Err(Failure::new(Exit::Conflict, what).with_hint("seqware init --force"));
     }
+    let more = lines_of(&args)?;
     let url = match args.url {
         Some(url) => url,
         None => ask(context, "Address of the Web Service", "http://127.0.0.1:8080")?,
     };
-    let user: Email = match args.user {
-        Some(user) => user,
-        None => ask(context, "Your account's e-mail address", "")?
-            .parse()
-            .map_err(|error| Failure::of(Exit::Usage, &error))?,
+    let credentials = match args.token {
+        true => Credentials::Token(ask_secret("Token: ")?),
+        false => sign_in(args.user, context)?,
     };
-    let password = ask_secret(&format!("Password of {user}: "))?;
-    let credentials = Credentials::Basic { user: user.to_string(), password: password.clone() };
-    let client = Client::new(ClientConfig::new(&url, credentials))?;
-    write(&path, &settings(&url, &user, &password, args.work_dir.as_deref()))?;
+    let ca = args.ca.as_deref().map(absolute).transpose()?;
+    let config = ClientConfig { ca, ..ClientConfig::new(&url, credentials.clone()) };
+    let client = Client::new(config)?;
+    write(&path, &format!("{}{more}", settings(&url, &credentials)))?;
     let line = format!("Created '{}'.", path.display());
     context.ui.did(&line, None, &json!({ "created": path }))?;
     let me = client.whoami().await.map_err(|error| {
         Failure::from(error).while_doing("the settings are written, but do not work yet")
     })?;
     context.ui.say(&format!("Signed in as {} ({}).", me.email, me.role.as_str()))?;
+    let sum = check::in_short(context).await;
+    context.ui.say(&format!("seqware check: {sum}"))?;
     Ok(Exit::Done)
+}
+
+fn sign_in(user: Option<Email>, context: &mut Context) -> Result<Credentials, Failure> {
+    let user: Email = match user {
+        Some(user) => user,
+        None => ask(context, "Your account's e-mail address", "")?
+            .parse()
+            .map_err(|error| Failure::of(Exit::Usage, &error))?,
+    };
+    let password = ask_secret(&format!("Password of {user}: "))?;
+    Ok(Credentials::Basic { user: user.to_string(), password })
+}
+
+/// Returns the lines of what was given beside address and credentials.
+fn lines_of(args: &Args) -> Result<String, Failure> {
+    let mut text = String::new();
+    let mut add = |key: Key, value: &str| {
+        text.push_str(&format!("{}={}\n", key.name(), escape(value)));
+    };
+    if let Some(ca) = &args.ca {
+        add(Key::RestCa, &absolute(ca)?.display().to_string());
+    }
+    if let Some(host) = &args.host {
+        add(Key::Host, host.as_str());
+    }
+    if let Some(engine) = args.engine {
+        add(Key::DefaultWorkflowEngine, &engine.to_string());
+    }
+    if let Some(work_dir) = &args.work_dir {
+        add(Key::WorkDir, &absolute(work_dir)?.display().to_string());
+    }
+    Ok(text)
+}
+
+/// Settings hold wherever a command is called: a path in them must not depend on that.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::io(format_args!("find {}", path.display()), error))
 }
 
 fn ask(context: &mut Context, question: &str, default: &str) -> Result<String, Failure> {
@@ -80,7 +137,7 @@ fn ask(context: &mut Context, question: &str, default: &str) -> Result<String, F
     Ok(if answer.trim().is_empty() { default.to_owned() } else { answer.trim().to_owned() })
 }
 
-fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
     if let Some(folder) = path.parent() {
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| Failure::io(format_args!("make {}", folder.display()), error))?;
@@ -88,21 +145,18 @@ fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
     write_secret(path, text)
 }
 
-/// Writes settings as Java properties.
-pub fn settings(
-    url: &str,
-    user: &Email,
-    password: &str,
-    work_dir: Option<&std::path::Path>,
-) -> String {
-    let mut text = format!(
-        "SW_METADATA_METHOD=webservice\nSW_REST_URL={}\nSW_REST_USER={}\nSW_REST_PASS={}\n",
-        escape(url),
-        escape(user.as_str()),
-        escape(password)
-    );
-    if let Some(work_dir) = work_dir {
-        text.push_str(&format!("SW_WORK_DIR={}\n", escape(&work_dir.display().to_string())));
+/// Writes address and credentials as Java properties.
+pub fn settings(url: &str, credentials: &Credentials) -> String {
+    let mut text = format!("SW_METADATA_METHOD=webservice\nSW_REST_URL={}\n", escape(url));
+    match credentials {
+        Credentials::Basic { user, password } => {
+            let (user, password) = (escape(user), escape(password));
+            text.push_str(&format!("SW_REST_USER={user}\nSW_REST_PASS={password}\n"));
+        }
+        Credentials::Token(token) => {
+            text.push_str(&format!("SW_REST_TOKEN={}\n", escape(token)));
+        }
+        Credentials::None => {}
     }
     text
 }
@@ -126,16 +180,17 @@ pub fn escape(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Key, Settings, Surroundings};
+    use crate::settings::{Settings, Surroundings};
 
     #[test]
     fn what_is_written_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/settings");
         let password = " a\\b#c!d=e:ü\t ";
-        let user = "bob@lab.net".parse().unwrap();
-        write(&path, &settings("https://a.net", &user, password, Some("/data/r u".as_ref())))
-            .unwrap();
+        let basic =
+            Credentials::Basic { user: "bob@lab.net".to_owned(), password: password.to_owned() };
+        let work_dir = format!("SW_WORK_DIR={}\n", escape("/data/r u"));
+        write(&path, &(settings("https://a.net", &basic) + &work_dir)).unwrap();
         let surroundings = Surroundings {
             variables: [("SEQWARE_SETTINGS".to_owned(), path.display().to_string())].into(),
             home: None,

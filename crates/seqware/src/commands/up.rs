@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use niassa_api::client::Credentials;
 use niassa_model::accession::Accession;
 use niassa_model::account::Email;
 use niassa_model::host::HostLabel;
@@ -149,8 +150,10 @@ fn label(flag: Option<HostLabel>) -> Result<HostLabel, Failure> {
 
 /// Returns the settings of everybody who uses an embedded service.
 pub fn settings_text(embedded: &Embedded, runs: &Path, label: &HostLabel) -> String {
-    let url = embedded.service.url();
-    let mut text = init::settings(&url, &embedded.user, &embedded.password, Some(runs));
+    let (user, password) = (embedded.user.to_string(), embedded.password.clone());
+    let credentials = Credentials::Basic { user, password };
+    let mut text = init::settings(&embedded.service.url(), &credentials);
+    text.push_str(&format!("SW_WORK_DIR={}\n", init::escape(&runs.display().to_string())));
     text.push_str(&format!("SW_HOST={}\n", init::escape(label.as_str())));
     text
 }

@@ -82,21 +82,23 @@ fn settings_are_written_closed_and_tried() {
 }
 
 #[test]
-fn a_check_finds_faults_and_names_their_fix() {
-    let mut site = Site::start();
+fn a_launchers_settings_hold_a_token_and_its_label() {
+    let site = Site::start();
     let bob = site.account("bob@lab.net");
-    let good = bob.seqware(&["check", "--json"]).ok().json();
-    assert!(good.as_array().unwrap().len() >= 15, "{good}");
-    let origins = bob.seqware(&["check", "--settings"]).ok().stdout;
-    assert!(origins.contains("(secret)") && !origins.contains("password-of"), "{origins}");
-    assert!(origins.contains("default"), "{origins}");
-    let crontab = bob.seqware(&["check"]).ok().stdout;
-    assert!(crontab.contains("* * * * * ") && crontab.contains("launch-scheduled"), "{crontab}");
-    site.kill_service();
-    let bad = bob.seqware(&["check"]).fails(9);
-    assert!(bad.stdout.contains("fix: "), "{}", bad.stdout);
-    let engine = bob.seqware_with(&[("SW_DEFAULT_WORKFLOW_ENGINE", "oozie")], &["check"]).fails(9);
-    assert!(engine.stdout.contains("SW_DEFAULT_WORKFLOW_ENGINE=local"), "{}", engine.stdout);
+    let scope = ["--scope", "launch:here", "--expires", "30d", "--json"];
+    let made = bob.seqware(&[&["token", "create"], scope.as_slice()].concat()).ok().json();
+    let new = site.write_settings("launcher", "");
+    fs::remove_dir_all(new.home().join(".seqware")).unwrap();
+    let told = new.shell(&format!(
+        "seqware init --url {} --token --host here --engine local --work-dir runs <<<'{}'",
+        site.url(),
+        made["secret"].as_str().unwrap()
+    ));
+    assert!(told.ok().stdout.contains(" good"));
+    new.seqware(&["workflow-run", "launch-scheduled"]).ok();
+    let shown = new.seqware(&["check", "--settings", "--json"]).ok().stdout;
+    let runs = new.home().join("runs").display().to_string();
+    assert!(shown.contains("\"here\"") && shown.contains(&runs), "{shown}");
 }
 
 #[test]

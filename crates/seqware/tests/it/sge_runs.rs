@@ -9,7 +9,7 @@ use crate::sge_server::SgeServer;
 use crate::site::{Site, User, count_lines, wait_for};
 
 /// Somebody whose runs go to a Grid Engine.
-fn on_sge(user: &User, sge: &SgeServer) -> User {
+pub fn on_sge(user: &User, sge: &SgeServer) -> User {
     let of_client = sge
         .environment()
         .into_iter()
