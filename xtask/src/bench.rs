@@ -10,6 +10,7 @@ mod grid_engine;
 mod http;
 mod measure;
 mod memory;
+mod pages;
 mod pairs;
 mod planning;
 mod reference;
@@ -35,7 +36,7 @@ const PAIRS: usize = 7;
 /// One case: its name, and what measures it.
 type Case = (&'static str, fn(&Bench) -> Result<Vec<Row>>);
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     ("startup", startup::measure),
     ("engine", engine::measure),
     ("loop", whole_loop::measure),
@@ -45,6 +46,7 @@ const CASES: [Case; 9] = [
     ("planning", planning::measure),
     ("clusters", clusters::measure),
     ("agent", agent::measure),
+    ("pages", pages::measure),
 ];
 
 /// What every case needs.
@@ -52,6 +54,8 @@ struct Bench {
     seqware: PathBuf,
     /// The program that measures the engine without service and launcher.
     engine: PathBuf,
+    /// The program that fills a MetaDB.
+    fill: PathBuf,
     pairs: usize,
 }
 
@@ -71,8 +75,8 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
         ensure!(known, "no case is called `{name}`: {}", CASES.map(|(case, _)| case).join(" "));
     }
     let has = |name: &str| options.iter().any(|option| *option == name);
-    let (seqware, engine) = build(repository)?;
-    let bench = Bench { seqware, engine, pairs: if has("--quick") { 1 } else { PAIRS } };
+    let pairs = if has("--quick") { 1 } else { PAIRS };
+    let bench = build(repository, pairs)?;
     let mut rows = Vec::new();
     for (name, measure) in CASES {
         if names.is_empty() || names.iter().any(|wanted| *wanted == name) {
@@ -89,15 +93,17 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
 }
 
 /// Builds what is measured, as it is shipped.
-fn build(repository: &Repository) -> Result<(PathBuf, PathBuf)> {
-    let what = ["--package", "seqware", "--bins", "--package", "niassa-pipeline"];
+fn build(repository: &Repository, pairs: usize) -> Result<Bench> {
+    let packages = ["seqware", "niassa-pipeline", "niassa-metadb"];
     let built = repository
         .cargo()
-        .args(["build", "--release", "--example", "local_engine"])
-        .args(what)
+        .args(["build", "--release", "--bins", "--example", "local_engine", "--example", "fill"])
+        .args(packages.iter().flat_map(|package| ["--package", package]))
         .status()
         .context("cannot start cargo build")?;
     ensure!(built.success(), "the release build failed");
     let release = repository.target()?.join("release");
-    Ok((release.join("seqware"), release.join("examples/local_engine")))
+    let example = |name: &str| release.join("examples").join(name);
+    let (engine, fill) = (example("local_engine"), example("fill"));
+    Ok(Bench { seqware: release.join("seqware"), engine, fill, pairs })
 }

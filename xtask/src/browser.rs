@@ -24,21 +24,10 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
         [flag, folder] if flag == "--screenshots" => Some(PathBuf::from(folder)),
         _ => bail!("usage: {USAGE}"),
     };
-    let tools = packages::install(packages::BROWSER);
-    if !tools.missing.is_empty() {
-        let names = tools.missing.join(" ");
-        bail!("{}; as root: apt-get install {names}", tools.reason);
+    if let Some(obstacle) = obstacle() {
+        bail!(obstacle);
     }
-    let folder = repository.target()?.join("browser");
-    let mut tests = repository.cargo();
-    tests.args(["test", "--package", "seqware", "--test", "browser", "--"]);
-    tests.args(["--ignored", "--test-threads=1"]);
-    match fetch_axe(&folder) {
-        Ok(axe) => {
-            tests.env("NIASSA_AXE", axe);
-        }
-        Err(error) => eprintln!("xtask: without axe-core: {error:#}"),
-    }
+    let mut tests = command(repository)?;
     if let Some(screenshots) = &screenshots {
         fs::create_dir_all(screenshots)
             .with_context(|| format!("cannot make {}", screenshots.display()))?;
@@ -47,6 +36,31 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     }
     let status = tests.status().context("cannot start cargo test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Installs what is missing; returns why the tests cannot run, if they cannot.
+pub(crate) fn obstacle() -> Option<String> {
+    let tools = packages::install(packages::BROWSER);
+    if tools.missing.is_empty() {
+        return None;
+    }
+    Some(format!("{}; as root: apt-get install {}", tools.reason, tools.missing.join(" ")))
+}
+
+/// Returns the command that runs the tests, with axe-core where it can be had.
+pub(crate) fn command(repository: &Repository) -> Result<Command> {
+    let folder = repository.target()?.join("browser");
+    let mut tests = repository.cargo();
+    // The whole workspace is selected, so that nothing is built anew with other features.
+    tests.args(["test", "--workspace", "--test", "browser", "--"]);
+    tests.args(["--ignored", "--test-threads=1"]);
+    match fetch_axe(&folder) {
+        Ok(axe) => {
+            tests.env("NIASSA_AXE", axe);
+        }
+        Err(error) => eprintln!("xtask: without axe-core: {error:#}"),
+    }
+    Ok(tests)
 }
 
 /// Returns the script of axe-core, fetched now unless it is there.

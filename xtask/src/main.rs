@@ -54,8 +54,8 @@ Usage: cargo xtask <chore>
   help             shows this
 
 Test groups, in their order: packages build fmt tidy clippy doc shellcheck deny unit integration
-  demo multihost faults
-Bench cases: startup engine loop schedule service-postgres memory planning clusters agent
+  demo multihost faults browser
+Bench cases: startup engine loop schedule service-postgres memory planning clusters agent pages
 ";
 
 fn main() -> ExitCode {

@@ -90,6 +90,8 @@ pub const BUNDLE: &str = "/v1/bundles/{sha256}";
 pub const STUDIES: &str = "/v1/studies";
 /// Who may read a study: POST adds an account.
 pub const STUDY_READERS: &str = "/v1/studies/{swid}/readers";
+/// One reader of a study: DELETE takes it back.
+pub const STUDY_READER: &str = "/v1/studies/{swid}/readers/{email}";
 /// Experiments.
 pub const EXPERIMENTS: &str = "/v1/experiments";
 /// Samples.

@@ -4,6 +4,10 @@
 //! so that none can be changed, left out or put in between unnoticed; the database refuses changes.
 //! That the last ones are missing is seen only by whoever kept the digest of a later one.
 
+pub(crate) mod newest;
+
+pub use newest::AuditFilter;
+
 use niassa_model::time::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::any::AnyRow;

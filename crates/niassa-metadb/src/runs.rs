@@ -5,7 +5,7 @@ pub(crate) mod list;
 pub(crate) mod row;
 
 pub use asked::{Asked, RunValues};
-pub use list::{RunFilter, Whose};
+pub use list::{Found, RunFilter, Whose};
 pub use row::{Run, StepCounts};
 
 use niassa_model::accession::Accession;
@@ -58,4 +58,4 @@ impl MetaDb {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

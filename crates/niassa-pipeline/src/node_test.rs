@@ -213,6 +213,7 @@ mod tests {
     fn settings(work_dir: &Path, program: &Path) -> PipelineSettings {
         let path = ("PATH".into(), "/usr/bin:/bin".into());
         PipelineSettings {
+            known_work_dirs: None,
             work_dir: work_dir.to_owned(),
             bundle_dir: None,
             default_engine: EngineKind::Local,

@@ -1,13 +1,25 @@
-// What pages do beyond their HTML: they say whether they are fresh, and choose all boxes at once.
+// What pages do beyond their HTML: they listen for changes and say whether they are fresh.
 // Without this file every page works; it only does not refresh itself.
 "use strict";
 
 (() => {
-  // How many refreshes may fail before what is shown counts as stale.
-  const MISSED = 3;
+  // Silence of a stream, or of an answer that is owed, after which what is shown counts as stale.
+  const SILENT = 12000;
+  const OWED = 6000;
+  // A stream that the service refused is tried again after so long; meanwhile the page asks.
+  const REFUSED = 30000;
   const state = document.getElementById("fresh-state");
   const time = document.getElementById("fresh-time");
+  const part = () => document.querySelector("[data-live]");
   let heard = Date.now();
+  let owed = 0;
+  let asked = 0;
+  let isAsking = false;
+  let asksAgain = false;
+  let later = 0;
+  let source = null;
+  let refusedAt = 0;
+  let hasEnded = false;
   let told = "";
 
   const clock = (at) => new Date(at).toISOString().slice(11, 19);
@@ -21,27 +33,97 @@
     }
   };
 
-  const live = () => {
+  const isOpen = () => source !== null && source.readyState === EventSource.OPEN;
+
+  const listens = () => {
     heard = Date.now();
+    if (owed && heard - owed > OWED) return;
     tell("Live.");
     if (time) time.textContent = "Checked at " + clock(heard) + ".";
   };
 
+  // Asks for the part, once at a time, and not more often than it bears.
+  const look = () => {
+    owed = owed || Date.now();
+    if (isAsking && Date.now() - asked < REFUSED) {
+      asksAgain = true;
+      return;
+    }
+    const wait = asked + 1000 * (Number(part().dataset.every) - 1) - Date.now();
+    clearTimeout(later);
+    later = setTimeout(() => {
+      asked = Date.now();
+      isAsking = true;
+      htmx.trigger(part(), "look");
+    }, Math.max(0, wait));
+  };
+
+  const close = () => {
+    if (source) source.close();
+    source = null;
+  };
+
+  const listen = () => {
+    if (source || hasEnded || document.hidden || Date.now() - refusedAt < REFUSED) return;
+    // What grows without an event is asked for instead.
+    if (!part().dataset.stream) return;
+    source = new EventSource(part().dataset.stream);
+    source.addEventListener("open", listens);
+    source.addEventListener("tick", listens);
+    source.addEventListener("changed", () => {
+      heard = Date.now();
+      look();
+    });
+    source.addEventListener("error", () => {
+      // The browser comes back by itself, unless it was refused.
+      if (source && source.readyState === EventSource.CLOSED) {
+        source = null;
+        refusedAt = Date.now();
+      }
+    });
+  };
+
   document.addEventListener("htmx:afterRequest", (event) => {
     const request = event.detail.xhr;
+    isAsking = false;
     if (request && request.status === 401) {
+      hasEnded = true;
+      close();
       tell("Your session has ended: reload the page to sign in.");
     } else if (event.detail.successful) {
-      live();
+      owed = 0;
+      listens();
+      if (asksAgain) {
+        asksAgain = false;
+        look();
+      }
     }
   });
 
-  setInterval(() => {
-    const part = document.querySelector("[data-live]");
-    if (state && part && Date.now() - heard > MISSED * 1000 * Number(part.dataset.every)) {
-      if (!told.startsWith("Your session")) tell("Stale: nothing was heard since " + clock(heard) + ".");
-    }
-  }, 1000);
+  if (state && part()) {
+    // A page that nobody sees holds no stream: browsers keep few per site.
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) {
+        close();
+      } else {
+        listen();
+        look();
+      }
+    });
+    setInterval(() => {
+      if (hasEnded || document.hidden) return;
+      const now = Date.now();
+      listen();
+      const isHeard = isOpen() && now - heard < SILENT;
+      // What is owed is asked for again, also where the stream is back and has nothing to tell.
+      if ((!isHeard || owed) && now - asked >= 1000 * Number(part().dataset.every)) look();
+      const silence = isOpen() ? SILENT : 3000 * Number(part().dataset.every);
+      if (now - heard > silence || (owed && now - owed > Math.max(OWED, silence))) {
+        tell("Stale: nothing was heard since " + clock(heard) + ".");
+      }
+    }, 1000);
+    listen();
+  }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = false;

@@ -16,6 +16,7 @@ use crate::error::Failed;
 use crate::known_workflows::KnownWorkflows;
 use crate::log_exchange::LogExchange;
 use crate::metrics::Metrics;
+use crate::pages::stream::Listeners;
 use crate::proxies::Proxies;
 use crate::sign_in::SignIn;
 use crate::usecases::watch::NewestEntry;
@@ -58,6 +59,8 @@ pub(crate) struct Parts {
     pub(crate) logs: Arc<LogExchange>,
     /// How far the log is, for those who follow it.
     pub(crate) newest: NewestEntry,
+    /// Pages that listen for what changes.
+    pub(crate) listeners: Listeners,
     /// Whether an account was found; none ever goes away again.
     pub(crate) has_accounts: AtomicBool,
 }

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod actions;
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod auth;
 mod bundles;
 mod claims;

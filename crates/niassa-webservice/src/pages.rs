@@ -9,10 +9,12 @@ mod account;
 mod accounts;
 mod answer;
 mod assets;
+mod audit;
 mod bulk;
 mod compare;
 mod cookie;
 mod form;
+mod grants;
 mod hosts;
 mod launch;
 mod live;
@@ -22,6 +24,7 @@ mod run;
 mod runs;
 mod search;
 mod sign_in;
+pub(crate) mod stream;
 mod visitor;
 mod words;
 mod workflows;
@@ -45,6 +48,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/", get(async || Redirect::to(HOME)))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))
+        .route("/live", get(stream::follow))
         .route("/runs", get(runs::list))
         .route("/runs/bulk", post(bulk::confirm))
         .route("/runs/bulk/do", post(bulk::act))
@@ -63,7 +67,13 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/files", get(objects::files))
         .route("/objects/{swid}", get(objects::one))
         .route("/objects/{swid}/share", post(objects::share))
+        .route("/objects/{swid}/take-back", post(objects::take_back))
         .route("/hosts", get(hosts::list))
+        .route("/hosts/hold", post(hosts::hold))
+        .route("/grants", get(grants::list).post(grants::give))
+        .route("/grants/{id}/withdraw", post(grants::withdraw))
+        .route("/audit", get(audit::list))
+        .route("/audit/export", get(audit::export))
         .route("/account", get(account::show))
         .route("/account/password", post(account::password))
         .route("/account/tokens", post(account::make_token))

@@ -23,6 +23,7 @@ use crate::config::{ConfigError, ServiceConfig};
 use crate::known_workflows::KnownWorkflows;
 use crate::log_exchange::LogExchange;
 use crate::metrics::Metrics;
+use crate::pages::stream::Listeners;
 use crate::proxies::Proxies;
 use crate::server::Peers;
 use crate::sign_in::SignIn;
@@ -167,6 +168,7 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         streams: Arc::new(Semaphore::new(MOST_STREAMS)),
         logs: Arc::new(LogExchange::new()),
         newest: NewestEntry::default(),
+        listeners: Listeners::default(),
         has_accounts: AtomicBool::new(has_accounts),
     }))
 }

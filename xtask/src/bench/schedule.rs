@@ -87,7 +87,7 @@ pub(super) fn authorization() -> String {
 }
 
 /// Base64 of RFC 4648, for one header.
-fn base64(text: &str) -> String {
+pub(super) fn base64(text: &str) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut encoded = String::new();
     for chunk in text.as_bytes().chunks(3) {

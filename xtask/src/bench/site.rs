@@ -92,6 +92,11 @@ impl Site {
         self.swid(&["bundle", "install", "--dir", &folder])
     }
 
+    /// Returns where the MetaDB is.
+    pub(super) fn metadb(&self) -> PathBuf {
+        self.folder.path().join("niassa.db")
+    }
+
     pub(super) fn service_pid(&self) -> u32 {
         self.service.id()
     }

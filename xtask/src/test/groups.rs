@@ -9,7 +9,7 @@ use super::child::{Ending, Runner};
 use super::outcome::Outcome;
 use super::shell_scripts;
 use crate::repository::Repository;
-use crate::{demo, faults, multihost, packages, tidy};
+use crate::{browser, demo, faults, multihost, packages, tidy};
 
 /// The group whose failure ends the run.
 pub(crate) const BUILD: &str = "build";
@@ -42,6 +42,8 @@ enum Work {
     Shellcheck,
     Multihost,
     Demo,
+    /// The pages in a browser.
+    Browser,
     /// A sample of the crash tests, whose cells are counted one by one.
     Faults,
     /// A cargo command that succeeds or not.
@@ -124,6 +126,7 @@ pub(crate) const GROUPS: &[Group] = &[
     Group::in_time("demo", Duration::from_mins(1), Work::Demo),
     Group::in_time("multihost", Duration::from_mins(3), Work::Multihost),
     Group::in_time("faults", Duration::from_mins(3), Work::Faults),
+    Group::in_time("browser", Duration::from_mins(2), Work::Browser),
 ];
 
 /// Runs a group. An error is a failure of the group, said by the caller.
@@ -142,6 +145,7 @@ pub(crate) fn run(
         Work::Multihost => run_multihost(runner),
         Work::Demo => run_demo(runner),
         Work::Faults => run_faults(repository, runner, left),
+        Work::Browser => run_browser(repository, runner, group.name),
         Work::Cargo { arguments, needs } => {
             if let Some(reason) = needs.and_then(|component| component.missing(repository)) {
                 return Ok(Outcome::skipped(group.name, &reason));
@@ -245,6 +249,16 @@ fn run_multihost(runner: &Runner) -> Result<Outcome> {
     }
     // The build group made both executables.
     Ok(check("multihost", &runner.run(&mut multihost::command(runner.target()))?))
+}
+
+fn run_browser(repository: &Repository, runner: &Runner, name: &str) -> Result<Outcome> {
+    if let Some(reason) = browser::obstacle() {
+        return Ok(Outcome::skipped(name, &reason));
+    }
+    let ending = runner.run(&mut browser::command(repository)?)?;
+    let mut outcome = Outcome::default();
+    outcome.add_tests(name, &ending);
+    Ok(outcome)
 }
 
 fn run_demo(runner: &Runner) -> Result<Outcome> {

@@ -182,15 +182,18 @@ create table run (
 ) strict;
 
 -- Launchers look for waiting runs of their account and label, the healthy ones first; propagators for those of their place and for those
--- in need; people for their own, by status, and by workflow.
+-- in need; people for their own, by status, by workflow, by label and by time.
 create index run_offered on run (owner, host, claims_without_record, priority desc, swid) where status in ('submitted', 'submitted_retry');
 create index run_claimed on run (claim_until) where claim_until > 0;
 create index run_in_need on run (owner, claims_without_record, swid) where needs_action = 1;
 create index run_owner on run (owner, swid);
+create index run_owner_host on run (owner, host, swid);
 create index run_owner_status on run (owner, status, swid);
 create index run_owner_place on run (owner, place_key, status, swid);
 create index run_status on run (status, swid);
 create index run_workflow on run (workflow, swid);
+create index run_host on run (host, swid);
+create index run_created on run (created_at, swid);
 
 -- Launchers: who asked for runs of a label last, and from where. One row is written at most once a minute.
 create table launcher (

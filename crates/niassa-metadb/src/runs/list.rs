@@ -1,16 +1,22 @@
 //! Lists of runs, newest first, a page at a time.
+//!
+//! A list is looked for along one index, or along several whose rows are merged: `ways` chooses
+//! them. So a page costs what it shows, not what there is, unless almost nothing of what an index
+//! has is wanted; who cannot wait for that bounds how much is looked through.
 
-use std::collections::BTreeSet;
+pub(crate) mod times;
+pub(crate) mod ways;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use niassa_model::accession::Accession;
 use niassa_model::account::Email;
 use niassa_model::run::RunStatus;
 
-use super::row::{self, Run};
-use crate::access::Sees;
-use crate::error::{During, Result};
-use crate::pool::column;
+use super::row::Run;
+use crate::error::Result;
 use crate::{Access, MetaDb, bulk};
+use ways::{Chosen, Span};
 
 /// Which runs to list. All conditions must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,8 +45,15 @@ pub struct RunFilter {
     pub to: Option<i64>,
     /// Only runs with a smaller accession: where the page before ended.
     pub before: Option<i64>,
-    /// Only runs with a larger accession: how far back is looked.
-    pub above: Option<i64>,
+}
+
+/// A page of a list for which only so many runs were looked through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The runs, newest first.
+    pub runs: Vec<Run>,
+    /// The run behind which nothing was looked for, where that is not all there is.
+    pub behind: Option<i64>,
 }
 
 /// Whose runs to list.
@@ -53,151 +66,42 @@ pub enum Whose {
     Own,
 }
 
-/// Conditions on a run `r`. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place; `$9`: from;
-/// `$10`: to; `$11`: before; `$14`: workflow's name; `$15`: patterns; `$16`: address of the account;
-/// `$17`: above.
-macro_rules! filters {
-    () => {
-        " and (cast($3 as text) is null or r.host in (select value ->> 0 from json_each($3))) \
-          and (cast($4 as text) is null or r.status in (select value ->> 0 from json_each($4))) \
-          and (cast($5 as bigint) is null or r.workflow = $5) \
-          and (cast($6 as text) is null or r.host = $6) \
-          and (cast($7 as text) is null or r.place_key = $7) \
-          and (cast($9 as bigint) is null or r.created_at >= $9) \
-          and (cast($10 as bigint) is null or r.created_at < $10) \
-          and r.swid < $11 and r.swid > $17 \
-          and (cast($14 as text) is null \
-            or r.workflow in (select fw.swid from workflow fw where fw.name = $14)) \
-          and (cast($15 as text) is null or not exists (select 1 from json_each($15) \
-            where lower((select hw.name || ' ' || hw.version from workflow hw \
-                where hw.swid = r.workflow) || ' ' || r.host || ' ' || coalesce(r.note, '') \
-                || ' ' || coalesce(r.directory, '')) not like (value ->> 0) escape '!')) \
-          and (cast($16 as text) is null \
-            or r.owner in (select fa.id from account fa where fa.email = $16)) "
-    };
-}
-
-/// The text of a list: `$which` runs of those that may be seen. `$3`: labels; `$8`: accessions;
-/// `$12`: rows; `$13`: 1 for own ones only, at a place with those that the caller may launch.
-macro_rules! list {
-    ($which:expr, $order:literal) => {
-        concat!(
-            "select ",
-            run_columns!(),
-            " from ",
-            run_tables!(),
-            " where ",
-            readable_run!(),
-            " and ",
-            $which,
-            " and (cast($8 as text) is null \
-                or r.swid in (select cast(value ->> 0 as bigint) from json_each($8))) \
-              and (cast($13 as bigint) = 0 or r.owner = $2 \
-                or (cast($7 as text) is not null and ",
-            granted!("r.owner", "$2", "r.host"),
-            ")) \
-              order by ",
-            $order,
-            " desc limit $12"
-        )
-    };
-}
-
-sql! {
-    /// The run behind so many newer ones. `$1`: before; `$2`: how many.
-    BEHIND_NEWEST = "select swid from run where swid < $1 order by swid desc limit 1 offset $2";
-    /// Runs, looked through from the newest on: for who sees everything.
-    NEWEST = list!(concat!("1 = 1", filters!()), "r.swid");
-    /// The newest runs of three kinds, each found by an index of its own: the caller's, those of
-    /// studies that it may read, and those that it may launch for others.
-    NEWEST_VISIBLE = list!(
-        concat!(
-            "r.swid in (select m.swid from (select r.swid from run r where r.owner = $2 ",
-            filters!(),
-            " order by r.swid desc limit $12) m union all \
-              select s.swid from (select r.swid from run r where r.swid in \
-                (select os.object from object_study os where os.study in \
-                    (select sr.study from study_reader sr where sr.account = $2)) ",
-            filters!(),
-            " order by r.swid desc limit $12) s union all \
-              select l.swid from (select r.swid from run r where r.owner in \
-                (select lg.owner from launch_grant lg where lg.grantee = $2) and ",
-            granted!("r.owner", "$2", "r.host"),
-            filters!(),
-            " order by r.swid desc limit $12) l)"
-        ),
-        "r.swid");
-    /// The caller's own runs, looked through from the newest on.
-    NEWEST_OWN = list!(concat!("r.owner = $2", filters!()), "r.swid");
-    /// Runs at a place that are the caller's own or that it may launch for others.
-    OWN_AT_PLACE = list!(
-        concat!(
-            "r.owner in (select cast($2 as bigint) union all \
-                select lg.owner from launch_grant lg where lg.grantee = $2) and r.place_key = $7 \
-                and r.status in (select value ->> 0 from json_each($4))",
-            filters!()
-        ),
-        "(r.swid + 0)");
-    /// Runs with few statuses, found by them: the sum keeps the database from going through all.
-    WITH_STATUS = list!(
-        concat!("r.status in (select value ->> 0 from json_each($4))", filters!()),
-        "(r.swid + 0)");
-    /// Runs that are named.
-    NAMED = list!(
-        concat!(
-            "r.swid in (select cast(value ->> 0 as bigint) from json_each($8))",
-            filters!()
-        ),
-        "(r.swid + 0)");
-}
-
 impl MetaDb {
     /// Returns runs that the caller may see, newest first.
     pub async fn runs(&self, access: &Access, filter: &RunFilter, limit: u32) -> Result<Vec<Run>> {
-        const OPERATION: &str = "list runs";
-        let statuses = filter.statuses.as_ref();
-        let words = statuses.map(|all| bulk::words(all.iter().map(|status| status.as_str())));
-        let named = filter.accessions.as_ref().map(|named| bulk::numbers(named.iter().copied()));
-        let found = sqlx::query(filter.statement(access.sees))
-            .bind(access.everything())
-            .bind(access.account.0)
-            .bind(access.hosts_json())
-            .bind(words)
-            .bind(filter.workflow.map(Accession::get))
-            .bind(filter.host.clone())
-            .bind(filter.place_key.clone())
-            .bind(named)
-            .bind(filter.from)
-            .bind(filter.to)
-            .bind(filter.before.unwrap_or(i64::MAX))
-            .bind(i64::from(limit))
-            .bind(match filter.whose {
-                Whose::Own => 1_i64,
-                Whose::Visible => 0,
-            })
-            .bind(filter.workflow_name.as_deref())
-            .bind(filter.patterns())
-            .bind(filter.account.as_ref().map(Email::as_str))
-            .bind(filter.above.unwrap_or(0))
-            .fetch_all(self.reader())
-            .await
-            .during(OPERATION)?;
-        found.iter().map(|found| row::read(found, OPERATION)).collect()
+        self.listed(access, filter, limit, None).await.map(|found| found.runs)
     }
-}
 
-impl MetaDb {
-    /// Returns the run behind so many newer ones, whoever may see them; nothing where there are not
-    /// as many. Looking only above it is bounded work.
-    pub async fn run_behind_newest(&self, before: Option<i64>, runs: u32) -> Result<Option<i64>> {
-        const OPERATION: &str = "find how far back to look for runs";
-        let row = sqlx::query(BEHIND_NEWEST)
-            .bind(before.unwrap_or(i64::MAX))
-            .bind(i64::from(runs))
-            .fetch_optional(self.reader())
-            .await
-            .during(OPERATION)?;
-        row.map(|row| column(&row, "swid", OPERATION)).transpose()
+    /// The same, looking through about so many runs at most: the newest.
+    pub async fn newest_runs(
+        &self,
+        access: &Access,
+        filter: &RunFilter,
+        limit: u32,
+        looked: u32,
+    ) -> Result<Found> {
+        self.listed(access, filter, limit, Some(looked)).await
+    }
+
+    async fn listed(
+        &self,
+        access: &Access,
+        filter: &RunFilter,
+        limit: u32,
+        looked: Option<u32>,
+    ) -> Result<Found> {
+        let span = self.span(filter).await?;
+        let Chosen { ways, behind } = ways::choose(self, access, filter, span, looked).await?;
+        let above = behind.map_or(span.above, |behind| behind.max(span.above));
+        let span = Span { above, ..span };
+        let mut found = BTreeMap::new();
+        for way in &ways {
+            for run in self.runs_along(way, access, filter, span, limit).await? {
+                found.insert(run.swid, run);
+            }
+        }
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(Found { runs: found.into_values().rev().take(most).collect(), behind })
     }
 }
 
@@ -220,21 +124,5 @@ impl RunFilter {
         };
         let patterns: Vec<String> = self.words.iter().map(pattern).collect();
         Some(bulk::words(patterns.iter().map(String::as_str)))
-    }
-
-    /// Chooses the way to look: active runs are few among many, final ones are everywhere.
-    fn statement(&self, sees: Sees) -> &'static str {
-        if self.accessions.is_some() {
-            return NAMED;
-        }
-        let are_few = |statuses: &BTreeSet<RunStatus>| statuses.iter().all(|s| s.is_active());
-        let are_few = self.statuses.as_ref().is_some_and(are_few);
-        match (self.whose, sees) {
-            (Whose::Own, _) if are_few && self.place_key.is_some() => OWN_AT_PLACE,
-            (Whose::Own, _) => NEWEST_OWN,
-            (Whose::Visible, Sees::Own) => NEWEST_VISIBLE,
-            (Whose::Visible, Sees::Everything) if are_few => WITH_STATUS,
-            (Whose::Visible, Sees::Everything) => NEWEST,
-        }
     }
 }

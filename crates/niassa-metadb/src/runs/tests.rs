@@ -7,6 +7,9 @@ use niassa_model::run::RunStatus;
 use super::*;
 use crate::access::Sees;
 use crate::claims::Wish;
+use crate::grants::{LaunchGranted, NewLaunchGrant};
+use crate::idempotency::Once;
+use crate::metadata::studies::NewStudy;
 use crate::steps::StepFilter;
 use crate::testing::launches::{Launches, account, new_run, place};
 use crate::testing::on_both;
@@ -20,6 +23,89 @@ async fn list(site: &Launches, filter: &RunFilter) -> Vec<Accession> {
 async fn another_moment(metadb: &MetaDb) {
     let before = metadb.now().await.unwrap();
     while metadb.now().await.unwrap() == before {}
+}
+
+pub(crate) async fn study(metadb: &MetaDb, owner: &Access) -> Accession {
+    let study = NewStudy {
+        title: "Phages".to_owned(),
+        description: String::new(),
+        accession: None,
+        center_name: None,
+        center_project_name: None,
+        study_type: None,
+    };
+    let Once::Done(study) = metadb.create_study(owner, &study, None).await.unwrap() else {
+        panic!("a study")
+    };
+    study
+}
+
+async fn grant(metadb: &MetaDb, owner: &Access, to: &str, host: &str) {
+    let new = NewLaunchGrant {
+        owner: owner.email.parse().unwrap(),
+        grantee: to.parse().unwrap(),
+        host: host.parse().unwrap(),
+        seconds: None,
+    };
+    let done = metadb.grant_launch(owner, &new, None).await.unwrap();
+    assert!(matches!(done, Once::Done(LaunchGranted::Granted(_))));
+}
+
+/// Filters of which each takes another way.
+fn filters(workflow: Accession) -> Vec<RunFilter> {
+    let any = RunFilter::default();
+    let with = |status| Some(BTreeSet::from([status]));
+    let host = |host: &str| RunFilter { host: Some(host.to_owned()), ..RunFilter::default() };
+    let of = |email: &str| RunFilter { account: Some(email.parse().unwrap()), ..any.clone() };
+    vec![
+        any.clone(),
+        host("here"),
+        host("granted"),
+        host("nowhere"),
+        of("bob@lab.net"),
+        of("nobody@lab.net"),
+        RunFilter { statuses: with(RunStatus::Pending), ..any.clone() },
+        RunFilter { statuses: with(RunStatus::Failed), ..any.clone() },
+        RunFilter { statuses: with(RunStatus::Submitted), ..host("here") },
+        RunFilter { statuses: with(RunStatus::Submitted), ..of("bob@lab.net") },
+        RunFilter { workflow: Some(workflow), ..any.clone() },
+        RunFilter { workflow_name: Some("Two".to_owned()), ..host("granted") },
+        RunFilter { words: vec!["here".to_owned()], ..any.clone() },
+        RunFilter { from: Some(0), ..host("here") },
+        RunFilter { to: Some(0), ..any.clone() },
+    ]
+}
+
+/// What the filters above mean.
+fn fits(filter: &RunFilter, run: &Run) -> bool {
+    let account = filter.account.as_ref();
+    filter.host.as_ref().is_none_or(|host| host == run.host.as_str())
+        && filter.statuses.as_ref().is_none_or(|all| all.contains(&run.status))
+        && account.is_none_or(|email| email.as_str() == run.account)
+        && filter.words.iter().all(|word| run.host.as_str() == word)
+        && filter.to.is_none()
+}
+
+/// Looks through a few at a time, as far back as it goes.
+async fn in_parts(
+    metadb: &MetaDb,
+    access: &Access,
+    filter: &RunFilter,
+    looked: u32,
+    limit: u32,
+) -> Vec<Accession> {
+    let (mut filter, mut seen) = (filter.clone(), Vec::new());
+    for _ in 0..100 {
+        let found = metadb.newest_runs(access, &filter, limit, looked).await.unwrap();
+        seen.extend(found.runs.iter().map(|run| run.swid));
+        let is_full = found.runs.len() == limit as usize;
+        let last = found.runs.last().filter(|_| is_full).map(|run| run.swid.get());
+        match last.or(found.behind.map(|behind| behind + 1)) {
+            Some(before) => filter.before = Some(before),
+            None => return seen,
+        }
+    }
+    panic!("it does not end")
 }
 
 on_both! {
@@ -99,16 +185,48 @@ on_both! {
         assert_eq!(list(&site, &words(&["TWO", "/runs/1"])).await, [launched]);
         assert_eq!(list(&site, &words(&["two", "%"])).await, []);
         assert_eq!(list(&site, &words(&["_wo"])).await, []);
-        let above = metadb.run_behind_newest(None, 2).await.unwrap();
-        assert_eq!(above, Some(first.get()));
-        assert_eq!(metadb.run_behind_newest(None, 3).await.unwrap(), None);
-        let newer = RunFilter { above, ..any.clone() };
-        assert_eq!(list(&site, &newer).await, [launched, second]);
         let of = |email: &str| RunFilter { account: Some(email.parse().unwrap()), ..any.clone() };
         assert_eq!(list(&site, &of("bob@lab.net")).await.len(), 3);
         assert_eq!(list(&site, &of("eve@lab.net")).await, []);
         let before = RunFilter { to: Some(at), ..any };
         assert_eq!(list(&site, &before).await, [first]);
+    }
+
+    /// Whatever is asked for, by whomever: all ways lead to the same runs, walked whole or in parts.
+    fn every_way_finds_the_same(metadb: MetaDb) {
+        let site = Launches::new(metadb.clone()).await;
+        let (eve, dan) = (account(&metadb, "eve@lab.net").await, account(&metadb, "dan@lab.net").await);
+        let study = study(&metadb, &site.bob).await;
+        metadb.add_study_reader(&site.bob, study, &"eve@lab.net".parse().unwrap()).await.unwrap();
+        grant(&metadb, &site.bob, "eve@lab.net", "granted").await;
+        for number in 0..12 {
+            match number % 4 {
+                0 => site.schedule_as(&eve, "granted").await,
+                1 => site.schedule("granted").await,
+                2 => site.schedule_with("here", |run| run.parents = vec![study]).await,
+                _ => site.schedule("here").await,
+            };
+        }
+        let claim = site.claim_one("me", "here").await;
+        site.launch("me", &claim).await;
+        let root = Access { sees: Sees::Everything, ..dan.clone() };
+        let all = metadb.runs(&root, &RunFilter::default(), 500).await.unwrap();
+        assert_eq!(all.len(), 12);
+        for (access, sees) in [(&root, 12), (&site.bob, 9), (&eve, 9), (&dan, 0)] {
+            let seen = metadb.runs(access, &RunFilter::default(), 500).await.unwrap();
+            assert_eq!(seen.len(), sees, "{}", access.email);
+            for filter in filters(site.workflow) {
+                let fits = |run: &&Run| fits(&filter, run);
+                let expected: Vec<_> = seen.iter().filter(fits).map(|run| run.swid).collect();
+                let whole = metadb.runs(access, &filter, 500).await.unwrap();
+                let whole: Vec<_> = whole.iter().map(|run| run.swid).collect();
+                assert_eq!(whole, expected, "{} {filter:?}", access.email);
+                for (looked, limit) in [(2, 500), (3, 2), (100, 1)] {
+                    let parts = in_parts(&metadb, access, &filter, looked, limit).await;
+                    assert_eq!(parts, expected, "{} {looked} {limit} {filter:?}", access.email);
+                }
+            }
+        }
     }
 
     /// A launched run tells where it is and how its steps stand.

@@ -44,7 +44,8 @@ async fn check(State(app): State<App>, signed_in: SignedIn) -> Result<Json<Audit
     Ok(Json(AuditChecked { entries, head, broken_at }))
 }
 
-fn shown(entry: audit::AuditEntry) -> AuditEntry {
+/// Writes an entry.
+pub(crate) fn shown(entry: audit::AuditEntry) -> AuditEntry {
     AuditEntry {
         sequence: entry.sequence,
         at: entry.at,

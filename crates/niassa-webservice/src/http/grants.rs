@@ -65,10 +65,7 @@ async fn revoke(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Failed> {
     let access = signed_in.may(Action::ManageSelf)?.coming_from(origin);
-    let number: i64 = id.parse().map_err(|_| Failed::not_found(format!("grant {id}")))?;
-    if !app.metadb.revoke_launch_grant(&access, number).await? {
-        return Err(Failed::not_found(format!("grant {id}")));
-    }
+    grant_launch::revoke(&app, &access, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

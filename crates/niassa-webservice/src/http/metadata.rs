@@ -1,6 +1,6 @@
 //! Routes of metadata objects, and of runs that happened elsewhere.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::{Json, http::StatusCode};
 use niassa_api::error::Problem;
 use niassa_api::metadata::experiments::CreateExperiment;
@@ -23,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(study))
         .routes(routes!(reader))
+        .routes(routes!(no_reader))
         .routes(routes!(experiment))
         .routes(routes!(sample))
         .routes(routes!(object))
@@ -57,6 +58,27 @@ async fn reader(
 ) -> Result<StatusCode, Failed> {
     let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     share_study::share_study(&app, &access, swid, &request.email).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes a study back from an account. Only the study's owner may.
+#[utoipa::path(delete, path = paths::STUDY_READER, tag = "metadata",
+    params(("swid" = i64, Path, description = "The study's accession."),
+        ("email" = String, Path, description = "The account.")),
+    responses((status = 204, description = "The account may not read the study any more."),
+        (status = 404, description = "No such reader of a study of the caller's.",
+            body = Problem)))]
+async fn no_reader(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Origin(origin): Origin,
+    Path((study, email)): Path<(String, String)>,
+) -> Result<StatusCode, Failed> {
+    let access = signed_in.may(Action::Schedule)?.coming_from(origin);
+    let missing = || Failed::not_found(format!("reader {email} of study {study}"));
+    let study = study.parse().map_err(|_| missing())?;
+    let reader = email.parse().map_err(|_| missing())?;
+    share_study::take_back(&app, &access, study, &reader).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -99,7 +99,7 @@ pub(super) async fn make_token(
     State(app): State<App>,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::ManageSelf)?;
+    let access = posted.may(Action::ManageSelf)?;
     let made = match asked_token(&posted.form) {
         Ok(asked) => create_token::create_token(&app, &access, asked, None).await,
         Err(failed) => Err(failed),
@@ -120,7 +120,7 @@ pub(super) async fn drop_token(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::ManageSelf)?;
+    let access = posted.may(Action::ManageSelf)?;
     revoke_token::revoke_token(&app, &access, &id).await?;
     Ok(see_other("/account?said=token"))
 }
@@ -131,7 +131,7 @@ pub(super) async fn end_session(
     Path(id): Path<String>,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::ManageSelf)?;
+    let access = posted.may(Action::ManageSelf)?;
     let number = id.parse().map_err(|_| Failed::not_found(format!("session {}", shown(&id))))?;
     session::end(&app, &access, number).await?;
     Ok(see_other("/account?said=session"))

@@ -48,7 +48,7 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
 
 /// Makes an account.
 pub(super) async fn create(State(app): State<App>, posted: Posted) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Administer)?;
+    let access = posted.may(Action::Administer)?;
     let made = match asked(&posted.form) {
         Ok(asked) => create_account::create_account(&app, &access, asked, None).await,
         Err(failed) => Err(failed),
@@ -58,7 +58,7 @@ pub(super) async fn create(State(app): State<App>, posted: Posted) -> Result<Res
 
 /// Shuts or opens an account, changes its role, or sets its password.
 pub(super) async fn change(State(app): State<App>, posted: Posted) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Administer)?;
+    let access = posted.may(Action::Administer)?;
     let email = email(&posted.form)?;
     let change = match posted.form.text("do") {
         "disable" => ChangeAccount { state: Some(AccountState::Disabled), role: None },

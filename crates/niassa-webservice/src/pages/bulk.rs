@@ -76,7 +76,7 @@ pub(super) async fn confirm(
     State(app): State<App>,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Schedule)?;
+    let access = posted.may(Action::Schedule)?;
     let (deed, which) = asked(&posted.form)?;
     let mut runs = match which {
         Which::Chosen => chosen(&app, &access, &posted.form).await?,
@@ -104,7 +104,7 @@ pub(super) async fn confirm(
 
 /// Does it. Each run's own status decides, as it is now: the page may be old.
 pub(super) async fn act(State(app): State<App>, posted: Posted) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Schedule)?;
+    let access = posted.may(Action::Schedule)?;
     let (deed, _) = asked(&posted.form)?;
     let accessions = accessions(&posted.form)?;
     let results = match deed {

@@ -75,7 +75,7 @@ pub(super) async fn send(
     Named(swid): Named,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Schedule)?;
+    let access = posted.may(Action::Schedule)?;
     let mut launch = launch(&app, &posted.visitor, swid, Some(&posted.form)).await?;
     let failed = match request(&app, swid, &posted.form).await {
         Ok(request) if posted.form.text("do") == "show" => {

@@ -1,9 +1,11 @@
-//! Parts of pages that are asked for again and again, and sent only where they changed: nothing
-//! moves under the hands of who looks at them.
+//! Parts of pages that are asked for again when they may have changed, and sent only where they did:
+//! nothing moves under the hands of who looks at them.
 
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
+
+use niassa_model::accession::Accession;
 
 use super::answer::Unanswered;
 use crate::error::Failed;
@@ -15,10 +17,33 @@ use crate::sign_in::sha256_hex;
 pub(super) struct Live {
     id: &'static str,
     url: String,
-    /// How often it is asked for, in seconds.
+    /// Where the page listens for changes; empty where it asks instead.
+    stream: String,
+    /// How long it is left alone after it was asked for, in seconds.
     every: u32,
     digest: String,
     content: String,
+}
+
+/// What tells a page when to look again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Listened {
+    /// Anything that happens to runs.
+    Runs,
+    /// What happens to one run.
+    Run(Accession),
+    /// Nothing: a log grows without an event, and is asked for again and again.
+    Nothing,
+}
+
+impl Listened {
+    fn path(self) -> String {
+        match self {
+            Self::Runs => "/live".to_owned(),
+            Self::Run(run) => format!("/live?run={run}"),
+            Self::Nothing => String::new(),
+        }
+    }
 }
 
 impl Live {
@@ -26,23 +51,27 @@ impl Live {
     pub(super) fn new(
         id: &'static str,
         url: &str,
+        listened: Listened,
         every: u32,
         content: &impl Template,
     ) -> Result<Self, Failed> {
         let content = content.render().map_err(|error| Failed::internal(&error))?;
         let digest: String = sha256_hex(content.as_bytes()).chars().take(16).collect();
-        Ok(Self { id, url: format!("{url}&seen={digest}"), every, digest, content })
+        let (url, stream) = (format!("{url}&seen={digest}"), listened.path());
+        Ok(Self { id, url, stream, every, digest, content })
     }
 
     /// Fills a part of which something smaller tells whether it changed.
     pub(super) fn with_digest(
         id: &'static str,
         url: &str,
+        listened: Listened,
         digest: String,
         content: &impl Template,
     ) -> Result<Self, Failed> {
         let content = content.render().map_err(|error| Failed::internal(&error))?;
-        Ok(Self { id, url: format!("{url}&seen={digest}"), every: 2, digest, content })
+        let (url, stream) = (format!("{url}&seen={digest}"), listened.path());
+        Ok(Self { id, url, stream, every: 2, digest, content })
     }
 
     /// Answers whoever has seen the part with this digest.

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use niassa_api::error::ProblemCode;
 use niassa_metadb::metadata::lineage::ListedObject;
+use niassa_metadb::metadata::readers::StudyReader;
 use niassa_model::accession::ObjectKind;
 use niassa_model::account::{Action, Email};
 use niassa_model::limits::PAGE;
@@ -52,6 +53,17 @@ struct ObjectPage {
     /// The study, where this is one: it can be shared.
     study: Option<i64>,
     said: Option<String>,
+    /// Who may read the study, as far as the visitor may know.
+    readers: Vec<Reader>,
+}
+
+struct Reader {
+    /// As it is, for forms.
+    email: String,
+    /// As it is shown.
+    name: String,
+    granted_by: String,
+    granted: Moment,
 }
 
 struct Row {
@@ -123,9 +135,29 @@ pub(super) async fn one(
         above,
         study: (object.kind == ObjectKind::Study).then_some(swid.get()),
         said: visitor.query.get("shared").map(shown),
+        readers: match object.kind {
+            ObjectKind::Study => app.metadb.study_readers(&access, swid).await?,
+            _ => Vec::new(),
+        }
+        .iter()
+        .map(reader)
+        .collect(),
         is_cut: below.len() > lineage::BELOW as usize,
         below: below.iter().take(lineage::BELOW as usize).map(row).collect(),
     }))
+}
+
+/// Takes a study back from an account.
+pub(super) async fn take_back(
+    State(app): State<App>,
+    Named(swid): Named,
+    posted: Posted,
+) -> Result<Response, Unanswered> {
+    let access = posted.may(Action::Schedule)?;
+    let reader = posted.form.text("email").trim().parse::<Email>();
+    let reader = reader.map_err(|error| Failed::new(ProblemCode::Invalid, error.to_string()))?;
+    share_study::take_back(&app, &access, swid, &reader).await?;
+    Ok(see_other(&format!("/objects/{swid}")))
 }
 
 /// Lets another account read a study.
@@ -134,7 +166,7 @@ pub(super) async fn share(
     Named(swid): Named,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::Schedule)?;
+    let access = posted.may(Action::Schedule)?;
     let reader = posted.form.text("email").trim().parse::<Email>();
     let reader = reader.map_err(|error| Failed::new(ProblemCode::Invalid, error.to_string()))?;
     share_study::share_study(&app, &access, swid, &reader).await?;
@@ -159,6 +191,15 @@ async fn list(
         next: found.next.map(|next| format!("{path}?{}", query([("after", &*next)]))),
         none,
     }))
+}
+
+fn reader(reader: &StudyReader) -> Reader {
+    Reader {
+        email: reader.account.clone(),
+        name: shown(&reader.account),
+        granted_by: shown(&reader.granted_by),
+        granted: moment(reader.granted_at),
+    }
 }
 
 fn row(object: &ListedObject) -> Row {

@@ -19,7 +19,7 @@ use niassa_model::step::StepStatus;
 use niassa_model::time::Timestamp;
 
 use super::answer::{Frame, Unanswered, page};
-use super::live::Live;
+use super::live::{Listened, Live};
 use super::visitor::Visitor;
 use super::words::{Badge, Moment, bytes, moment, run_badge, shown, span, step_badge};
 use crate::app::App;
@@ -140,7 +140,8 @@ pub(super) async fn overview(
         return Ok(Live::unchanged());
     }
     let overview = tell(&app, &access, &run, now).await?;
-    let live = Live::with_digest("run", &format!("/runs/{swid}?part=run"), digest, &overview)?;
+    let url = format!("/runs/{swid}?part=run");
+    let live = Live::with_digest("run", &url, Listened::Run(swid), digest, &overview)?;
     if visitor.query.get("part") == Some("run") {
         return live.again(None);
     }
@@ -224,7 +225,7 @@ fn looked_at(run: &Run) -> Option<u32> {
 }
 
 /// Whether anything was heard of a run can be told without looking at its steps.
-fn digest(run: &Run, now: Timestamp) -> String {
+pub(super) fn digest(run: &Run, now: Timestamp) -> String {
     let drawn = if run.steps.running > 0 { now.as_micros() / 1_000_000 / DRAWN_EVERY } else { 0 };
     let text = format!("{run:?} {drawn}");
     sha256_hex(text.as_bytes()).chars().take(16).collect()

@@ -13,7 +13,7 @@ use niassa_model::limits::PAGE;
 
 use super::answer::{Frame, Unanswered, page};
 use super::form::query;
-use super::live::Live;
+use super::live::{Listened, Live};
 use super::search;
 use super::visitor::Visitor;
 use super::words::{Badge, Moment, moment, run_badge, shown};
@@ -66,9 +66,9 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     let (began, mut behind) = (Instant::now(), None);
     let (found, errors) = match search::parse(&text, now) {
         Ok(filter) => {
-            let mut filter = RunFilter { before: after, ..filter };
-            behind = look::bound(&app, &mut filter).await?;
-            let rows = look::found(&app, &access, &filter, PAGE + 1).await?;
+            let filter = RunFilter { before: after, ..filter };
+            let (rows, end) = look::newest(&app, &access, &filter, PAGE + 1).await?;
+            behind = end;
             (cut(rows, PAGE, |run| run.swid.get()), Vec::new())
         }
         Err(errors) => (Page { items: Vec::new(), next: None }, errors),
@@ -77,7 +77,7 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     let every = if began.elapsed() < LIGHT { 2 } else { 10 };
     let table = table(found, &text, &after, behind);
     let path = format!("/runs?{}", query([("part", "list"), ("q", &text), ("after", &after)]));
-    let live = Live::new("runs", &path, every, &table)?;
+    let live = Live::new("runs", &path, Listened::Runs, every, &table)?;
     if visitor.query.get("part") == Some("list") {
         return live.again(visitor.query.get("seen"));
     }

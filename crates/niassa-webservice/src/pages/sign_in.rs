@@ -120,7 +120,7 @@ pub(super) async fn sign_out(
     State(app): State<App>,
     posted: Posted,
 ) -> Result<Response, Unanswered> {
-    let access = posted.visitor.may(Action::ManageSelf)?;
+    let access = posted.may(Action::ManageSelf)?;
     session::end(&app, &access, posted.visitor.session).await?;
     Ok(with_cookie(see_other("/sign-in"), posted.browser.travel.clear()))
 }

@@ -6,6 +6,7 @@ use axum::http::header::{
 use niassa_api::error::ProblemCode;
 
 use super::assets::PATHS;
+use super::form::query;
 use crate::testing::service;
 
 #[tokio::test]
@@ -77,4 +78,37 @@ async fn a_service_without_accounts_tells_a_person_so() {
     assert_eq!(person.status, 503);
     assert!(person.text().contains("this service has no account yet"), "{}", person.text());
     service.nobody().get("/v1/runs").await.problem(ProblemCode::Unavailable);
+}
+
+/// Wherever a text of others or of one's own can stand, it is text, however long.
+#[tokio::test]
+async fn ten_thousand_characters_that_mislead_are_harmless_everywhere() {
+    let service = service().await;
+    let hostile = format!("<script>alert(1)</script>\u{202e}{}", "x".repeat(10_000));
+    let ann = service.browse("ann").await;
+    let mut pages = vec![ann.get(&format!("/runs?{}", query([("q", &*hostile)]))).await];
+    for (path, name, beside) in [
+        ("/grants", "host", ("to", "bob@lab.net")),
+        ("/grants", "to", ("host", "h")),
+        ("/hosts/hold", "host", ("reason", "r")),
+        ("/hosts/hold", "reason", ("host", "h")),
+        ("/accounts", "email", ("password", "long enough")),
+        ("/runs/bulk", "run", ("do", "retry")),
+        ("/sign-in", "email", ("password", "x")),
+    ] {
+        pages.push(ann.post(path, &[(name, &hostile), beside]).await);
+    }
+    let study = serde_json::json!({ "title": hostile, "description": hostile });
+    let made = service.user("ann").post("/v1/studies", &study).await;
+    assert!(made.status.is_success() || made.status == 422, "{}", made.text());
+    for path in ["/studies", "/hosts", "/grants", "/audit", "/accounts"] {
+        pages.push(ann.get(path).await);
+    }
+    let asked = query([("subject", &*hostile), ("account", &*hostile)]);
+    pages.push(ann.get(&format!("/audit?{asked}")).await);
+    for page in pages {
+        let text = page.text();
+        assert!(!page.status.is_server_error(), "{}: {text}", page.status);
+        assert!(!text.contains("<script>alert"), "{text}");
+    }
 }

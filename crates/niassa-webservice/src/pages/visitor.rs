@@ -66,6 +66,14 @@ impl Visitor {
     }
 }
 
+impl Posted {
+    /// Returns what the sender may see and touch, if the account may do this at all; the audit log
+    /// tells from where.
+    pub(super) fn may(&self, action: Action) -> Result<Access, Failed> {
+        Ok(self.visitor.may(action)?.coming_from(self.browser.address))
+    }
+}
+
 impl Browser {
     /// Returns what is known of the sender of a request.
     pub(super) fn of(app: &App, parts: &Parts) -> Self {

@@ -40,6 +40,15 @@ impl Browser<'_> {
         self.asking().header("hx-request", "true").send(Method::GET, path, Body::empty()).await
     }
 
+    /// Listens as a page does, having heard `last` before.
+    pub(crate) async fn listen(&self, path: &str, last: Option<&str>) -> Answer {
+        let asking = match last {
+            Some(last) => self.asking().header("last-event-id", last),
+            None => self.asking(),
+        };
+        asking.send(Method::GET, path, Body::empty()).await
+    }
+
     /// Sends a form of one of the service's pages.
     pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         self.post_from("same-origin", path, form).await

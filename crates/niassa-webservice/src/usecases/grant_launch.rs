@@ -1,4 +1,4 @@
-//! Lets an account launch the runs of another one with a label.
+//! Lets an account launch the runs of another one with a label, and takes it back.
 
 use niassa_api::error::ProblemCode;
 use niassa_api::grants::GrantLaunch;
@@ -13,6 +13,13 @@ use crate::error::{Failed, done};
 
 /// Longest life of a grant that ends by itself, in seconds: ten years.
 const LONGEST: i64 = 10 * 365 * 24 * 3_600;
+
+/// Revokes a grant; it is worth nothing at the next call.
+pub(crate) async fn revoke(app: &App, access: &Access, id: &str) -> Result<(), Failed> {
+    let missing = || Failed::not_found(format!("grant {id}"));
+    let number: i64 = id.parse().map_err(|_| missing())?;
+    if app.metadb.revoke_launch_grant(access, number).await? { Ok(()) } else { Err(missing()) }
+}
 
 /// Makes a grant. Only the account itself and administrators speak for an account.
 pub(crate) async fn grant_launch(

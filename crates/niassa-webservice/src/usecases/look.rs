@@ -17,8 +17,10 @@ use super::claim::check_number;
 use crate::app::App;
 use crate::error::Failed;
 
-/// Runs that a search for words looks through at once.
-const SEARCHED: u32 = 50_000;
+/// Runs that a search looks through at once, where an index leads to no fewer.
+const LOOKED: u32 = 8_000;
+/// The same where their texts are read.
+const READ: u32 = 4_000;
 
 /// Rows of a part of a list: so many at most, from behind where the part before ended.
 #[derive(Debug, Clone, Copy)]
@@ -61,14 +63,22 @@ pub(crate) async fn found(
     Ok(runs.into_iter().map(answer::run).collect())
 }
 
-/// Bounds a search for words, which no index helps, to the newest runs. Returns the run behind them,
-/// where there are more.
-pub(crate) async fn bound(app: &App, filter: &mut RunFilter) -> Result<Option<i64>, Failed> {
-    if filter.words.is_empty() || filter.accessions.is_some() {
-        return Ok(None);
-    }
-    filter.above = app.metadb.run_behind_newest(filter.before, SEARCHED).await?;
-    Ok(filter.above)
+/// Runs that were found, newest first, and the run behind which nothing was looked for, where that
+/// is not all there is.
+pub(crate) type Searched = (Vec<Run>, Option<i64>);
+
+/// Lists the newest runs that a filter finds. Only so many runs are looked through that nobody waits
+/// for it.
+pub(crate) async fn newest(
+    app: &App,
+    access: &Access,
+    filter: &RunFilter,
+    limit: u32,
+) -> Result<Searched, Failed> {
+    check_number(filter.accessions.as_ref().map_or(0, Vec::len))?;
+    let looked = if filter.words.is_empty() { LOOKED } else { READ };
+    let found = app.metadb.newest_runs(access, filter, limit, looked).await?;
+    Ok((found.runs.into_iter().map(answer::run).collect(), found.behind))
 }
 
 /// Returns one run.

@@ -1,4 +1,4 @@
-//! Lets an account read a study and everything below it.
+//! Lets an account read a study and everything below it, and takes it back.
 
 use niassa_api::error::ProblemCode;
 use niassa_metadb::Access;
@@ -8,6 +8,19 @@ use niassa_model::account::Email;
 
 use crate::app::App;
 use crate::error::Failed;
+
+/// Takes a study of the caller's back from an account.
+pub(crate) async fn take_back(
+    app: &App,
+    access: &Access,
+    study: Accession,
+    reader: &Email,
+) -> Result<(), Failed> {
+    if app.metadb.remove_study_reader(access, study, reader).await? {
+        return Ok(());
+    }
+    Err(Failed::not_found(format_args!("reader {reader} of study {study}")))
+}
 
 /// Shares a study of the caller's with an account.
 pub(crate) async fn share_study(

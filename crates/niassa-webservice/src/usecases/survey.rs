@@ -20,7 +20,7 @@ pub(crate) async fn grid(
     workflow: Accession,
 ) -> Result<(Vec<Run>, Vec<GridCell>), Failed> {
     let filter = RunFilter { workflow: Some(workflow), ..RunFilter::default() };
-    let runs = look::found(app, access, &filter, GRID_RUNS).await?;
+    let (runs, _) = look::newest(app, access, &filter, GRID_RUNS).await?;
     let accessions: Vec<Accession> = runs.iter().map(|run| run.swid).collect();
     let cells = app.metadb.step_grid(access, &accessions).await?;
     Ok((runs, cells))

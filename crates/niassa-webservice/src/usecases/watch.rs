@@ -36,7 +36,7 @@ pub(crate) struct NewestEntry {
 
 impl NewestEntry {
     /// Looks, unless somebody did within this time.
-    async fn within(&self, age: Duration, app: &App) -> niassa_metadb::Result<i64> {
+    pub(crate) async fn within(&self, age: Duration, app: &App) -> niassa_metadb::Result<i64> {
         let mut seen = self.seen.lock().await;
         if let Some((at, newest)) = *seen
             && at.elapsed() < age

@@ -190,7 +190,7 @@ mod tests {
         let basic =
             Credentials::Basic { user: "bob@lab.net".to_owned(), password: password.to_owned() };
         let work_dir = format!("SW_WORK_DIR={}\n", escape("/data/r u"));
-        write(&path, &(settings("https://a.net", &basic) + &work_dir)).unwrap();
+        write(&path, &(settings("https://a.net", &basic) + work_dir.as_str())).unwrap();
         let surroundings = Surroundings {
             variables: [("SEQWARE_SETTINGS".to_owned(), path.display().to_string())].into(),
             home: None,

@@ -88,14 +88,28 @@ impl Browser {
 
     /// Presses the button with a text.
     pub async fn press(&self, text: &str) {
-        let path = format!("//button[contains(normalize-space(.), \"{text}\")]");
-        self.driver.find(By::XPath(path)).await.expect(text).click().await.unwrap();
+        self.click(By::XPath(format!("//button[contains(normalize-space(.), \"{text}\")]"))).await;
     }
 
     /// Follows the link with a text.
     pub async fn follow(&self, text: &str) {
-        let path = format!("//main//a[contains(normalize-space(.), \"{text}\")]");
-        self.driver.find(By::XPath(path)).await.expect(text).click().await.unwrap();
+        self.click(By::XPath(format!("//main//a[contains(normalize-space(.), \"{text}\")]"))).await;
+    }
+
+    /// Clicks an element once it is there: a page may still be coming, or just be refreshing itself.
+    pub async fn click(&self, what: By) {
+        let begun = Instant::now();
+        loop {
+            let clicked = match self.driver.find(what.clone()).await {
+                Ok(element) => element.click().await,
+                Err(error) => Err(error),
+            };
+            match clicked {
+                Ok(()) => return,
+                Err(error) => assert!(begun.elapsed() < CEILING, "{what:?}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Returns what a reader sees of the page.

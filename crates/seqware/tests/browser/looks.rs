@@ -71,6 +71,8 @@ fn pages(site: &Site) -> Vec<(&'static str, String)> {
         page("hosts", "/hosts".to_owned()),
         page("account", "/account".to_owned()),
         page("accounts", "/accounts".to_owned()),
+        page("grants", "/grants".to_owned()),
+        page("audit", "/audit".to_owned()),
         page("problem", "/runs/4711".to_owned()),
     ]
 }

@@ -108,7 +108,7 @@ async fn cancels_and_searches(browser: &Browser, site: &Site, slow: i64) {
     assert!(url.query().unwrap().starts_with("q=host%3Aelsewhere"), "{url}");
     browser.see_no_more("completed").await;
     // What is ticked stays so while the list refreshes under it.
-    browser.find(By::Id(format!("run-{other}"))).await.unwrap().click().await.unwrap();
+    browser.click(By::Id(format!("run-{other}"))).await;
     let fourth = bob.schedule(slow, "elsewhere", &[]);
     browser.see(&fourth.to_string()).await;
     let ticked: bool =
@@ -117,12 +117,12 @@ async fn cancels_and_searches(browser: &Browser, site: &Site, slow: i64) {
     browser.press("Cancel chosen").await;
     browser.see("1 run will be cancelled").await;
     browser.press("Stop 1 run").await;
-    browser.see("1 run will be cancelled").await;
+    browser.see("Done: 1 run will be cancelled").await;
     assert_eq!(bob.status(other), "cancelled");
     browser.follow("Back").await;
     browser.press("Cancel all found").await;
     browser.see("2 runs will be cancelled").await;
     browser.press("Stop 2 runs").await;
-    browser.see("2 runs will be cancelled").await;
+    browser.see("Done: 2 runs will be cancelled").await;
     assert_eq!((bob.status(third), bob.status(fourth)), ("cancelled".into(), "cancelled".into()));
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::error::Failed;
 use crate::pages::answer::{Frame, Unanswered, page};
 use crate::pages::form::query;
-use crate::pages::live::Live;
+use crate::pages::live::{Listened, Live};
 use crate::pages::visitor::Visitor;
 use crate::pages::words::{Badge, Moment, bytes, moment, shown, shown_block, step_badge};
 use crate::usecases::{look, read_log};
@@ -88,7 +88,10 @@ pub(in crate::pages) async fn log(
     let piece = piece(&wanted, &part);
     let grows = wanted.at.is_none() && !part.status.is_final();
     let live = match grows {
-        true => Some(Live::new("log", &wanted.url(None, None, "log"), EVERY, &piece)?),
+        true => {
+            let url = wanted.url(None, None, "log");
+            Some(Live::new("log", &url, Listened::Nothing, EVERY, &piece)?)
+        }
         false => None,
     };
     let still = piece.render().map_err(|error| Failed::internal(&error))?;

@@ -17,7 +17,7 @@ use crate::error::Failed;
 use crate::http::extract::{page as cut, page_after};
 use crate::pages::answer::{Frame, Unanswered, page};
 use crate::pages::form::query;
-use crate::pages::live::Live;
+use crate::pages::live::{Listened, Live};
 use crate::pages::run::name_of;
 use crate::pages::visitor::Visitor;
 use crate::pages::words;
@@ -189,7 +189,7 @@ pub(in crate::pages) async fn logs(
     let next = logs.next.map(|next| format!("/runs/{swid}/logs?{}", query([("after", &*next)])));
     let streams = Streams { logs: logs.items.iter().map(|one| log(swid, one)).collect(), next };
     let url = format!("/runs/{swid}/logs?{}", query([("part", "logs"), ("after", after)]));
-    let live = Live::new("logs", &url, 2, &streams)?;
+    let live = Live::new("logs", &url, Listened::Nothing, 2, &streams)?;
     if visitor.query.get("part") == Some("logs") {
         return live.again(visitor.query.get("seen"));
     }

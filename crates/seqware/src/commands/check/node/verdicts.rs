@@ -1,6 +1,6 @@
 //! What is made of a test on a node: pure judgements of what was seen.
 
-use niassa_model::job::{EndedJob, JobState, SeenJob};
+use niassa_model::job::{EndedJob, JobId, JobState, SeenJob};
 use niassa_model::place::EngineKind;
 use niassa_model::time::Timestamp;
 use niassa_pipeline::engine::cluster::{SchedulerError, SubmitError};
@@ -108,7 +108,7 @@ pub(super) fn accounting(ends: Result<&[EndedJob], &SchedulerError>) -> Found {
 mod tests {
     use super::super::super::found::Verdict::{Bad, Doubtful, Good};
     use super::super::super::found::assert_verdict;
-    use niassa_model::job::{JobEnd, JobId};
+    use niassa_model::job::JobEnd;
 
     use super::*;
 
