@@ -69,8 +69,9 @@ impl Options {
 /// Says what was found, as the page has it.
 fn table(told: &Value) -> String {
     let strikes = told["strikes"].as_object().into_iter().flatten();
-    let strikes: Vec<String> =
+    let mut strikes: Vec<String> =
         strikes.map(|(who, times)| format!("{} {times}", who.to_lowercase())).collect();
+    strikes.sort_unstable();
     let unfinished = told["unfinished"].as_array().map_or(0, Vec::len);
     let memory = |who: &str| {
         let memory = &told[who];
