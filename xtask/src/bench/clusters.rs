@@ -182,7 +182,7 @@ fn wide() -> String {
     let numbers = elements.join(", ");
     let head = "niassa: 1\nname: ClusterWide\nversion: \"1\"\ndescription: For measuring\n";
     format!(
-        "{head}parameters:\n  numbers: {{type: list, default: [{numbers}]}}\n\
+        "{head}parameters:\n  numbers: {{type: list, items: int, default: [{numbers}]}}\n\
          steps:\n  - name: each\n    foreach: {{number: numbers}}\n    command: \"true\"\n"
     )
 }
