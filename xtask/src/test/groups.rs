@@ -124,9 +124,9 @@ pub(crate) const GROUPS: &[Group] = &[
         ]]),
     ),
     Group::in_time("demo", Duration::from_mins(1), Work::Demo),
-    Group::in_time("multihost", Duration::from_mins(3), Work::Multihost),
+    Group::in_time("multihost", Duration::from_mins(2), Work::Multihost),
     Group::in_time("faults", Duration::from_mins(3), Work::Faults),
-    Group::in_time("browser", Duration::from_mins(2), Work::Browser),
+    Group::in_time("browser", Duration::from_mins(1), Work::Browser),
 ];
 
 /// Runs a group. An error is a failure of the group, said by the caller.
