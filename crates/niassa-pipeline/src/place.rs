@@ -81,31 +81,33 @@ impl WorkDir {
     /// its place is taken for one that is not mounted, in which no run must be launched.
     ///
     /// `known` is a file of this OS user's on this machine: a line for each work directory, its id and path.
-    /// Where it cannot be written, nothing is remembered.
+    /// Where it cannot be written, nothing is remembered. One that is gone altogether was removed, and is made
+    /// anew; its path is then known with both ids.
     pub fn open_known(path: &Path, known: &Path) -> Result<Self, WorkDirError> {
         let ids = fs::read_to_string(known).unwrap_or_default();
         let place = path.canonicalize().ok();
-        let line = ids.lines().find_map(|line| {
+        let of_place = ids.lines().filter_map(|line| {
             let (id, known_path) = line.split_once(' ')?;
             (place.as_deref() == Some(Path::new(known_path))).then_some(id)
         });
+        let known_ids: Vec<&str> = of_place.collect();
         let not_itself = || WorkDirError::NotItself {
             path: path.to_owned(),
             known: known.to_owned(),
-            id: line.unwrap_or_default().to_owned(),
+            id: known_ids.join(" or "),
         };
-        if line.is_some() && !path.join(ID_FILE).exists() {
+        if !known_ids.is_empty() && !path.join(ID_FILE).exists() {
             return Err(not_itself());
         }
         let opened = Self::open(path)?;
-        match line {
-            Some(id) if id != opened.id => return Err(not_itself()),
-            Some(_) => {}
-            None => {
-                if let Err(error) = opened.remember(known) {
-                    tracing::debug!(file = %known.display(), %error, "a work directory is not remembered");
-                }
-            }
+        if known_ids.contains(&opened.id.as_str()) {
+            return Ok(opened);
+        }
+        if !known_ids.is_empty() {
+            return Err(not_itself());
+        }
+        if let Err(error) = opened.remember(known) {
+            tracing::debug!(file = %known.display(), %error, "a work directory is not remembered");
         }
         Ok(opened)
     }
@@ -218,6 +220,13 @@ mod tests {
             WorkDir::open_known(&path, &known),
             Err(WorkDirError::NotItself { id, .. }) if id == opened.id
         ));
+        fs::remove_dir_all(&path).unwrap();
+        let anew = WorkDir::open_known(&path, &known).unwrap();
+        assert_eq!(
+            WorkDir::open_known(&path, &known).unwrap(),
+            anew,
+            "it was removed, not unmounted"
+        );
         fs::remove_dir_all(&path).unwrap();
         fs::rename(&elsewhere, &path).unwrap();
         assert_eq!(WorkDir::open_known(&path, &known).unwrap(), opened);

@@ -8,7 +8,7 @@ use niassa_api::error::ProblemCode;
 use niassa_metadb::metadata::lineage::ListedObject;
 use niassa_metadb::metadata::readers::StudyReader;
 use niassa_model::accession::ObjectKind;
-use niassa_model::account::{Action, Email};
+use niassa_model::account::{Action, Email, EmailError};
 use niassa_model::limits::PAGE;
 use serde_json::Value;
 
@@ -154,8 +154,7 @@ pub(super) async fn take_back(
     posted: Posted,
 ) -> Result<Response, Unanswered> {
     let access = posted.may(Action::Schedule)?;
-    let reader = posted.form.text("email").trim().parse::<Email>();
-    let reader = reader.map_err(|error| Failed::new(ProblemCode::Invalid, error.to_string()))?;
+    let reader = reader_of(&posted)?;
     share_study::take_back(&app, &access, swid, &reader).await?;
     Ok(see_other(&format!("/objects/{swid}")))
 }
@@ -167,11 +166,16 @@ pub(super) async fn share(
     posted: Posted,
 ) -> Result<Response, Unanswered> {
     let access = posted.may(Action::Schedule)?;
-    let reader = posted.form.text("email").trim().parse::<Email>();
-    let reader = reader.map_err(|error| Failed::new(ProblemCode::Invalid, error.to_string()))?;
+    let reader = reader_of(&posted)?;
     share_study::share_study(&app, &access, swid, &reader).await?;
     let shared = query([("shared", reader.as_str())]);
     Ok(see_other(&format!("/objects/{swid}?{shared}")))
+}
+
+/// Returns whom the form names.
+fn reader_of(posted: &Posted) -> Result<Email, Failed> {
+    let named = posted.form.text("email").trim().parse();
+    named.map_err(|error: EmailError| Failed::new(ProblemCode::Invalid, error.to_string()))
 }
 
 async fn list(

@@ -77,7 +77,7 @@ fn done(done: claims::Done) -> Done {
     }
 }
 
-fn step(step: StepRecord) -> NewStep {
+pub(super) fn step(step: StepRecord) -> NewStep {
     NewStep {
         index: step.index,
         name: step.name,

@@ -1,17 +1,16 @@
 //! Takes in a run that only its directory knows, with what is known of its attempts.
 
-use niassa_api::claims::StepRecord;
 use niassa_api::error::ProblemCode;
 use niassa_api::facts::RecordFacts;
 use niassa_api::recovery::{FindRuns, FoundRun, FoundRuns, RecoverRun, RecoveredRun};
 use niassa_api::runs::{SourceFormat, ValueSource};
 use niassa_metadb::Access;
-use niassa_metadb::actions::NewStep;
 use niassa_metadb::recovery::{ForgottenRun, Recovery};
 use niassa_model::account::LaunchHosts;
 use niassa_model::run::RunTag;
 use serde_json::{Value, json};
 
+use super::act::step;
 use super::claim::check_number;
 use super::record;
 use crate::app::App;
@@ -105,15 +104,4 @@ fn sources(values: &Value) -> String {
         text: Value::Object(asked).to_string(),
     };
     json!({"sources": [source], "overrides": []}).to_string()
-}
-
-fn step(step: StepRecord) -> NewStep {
-    NewStep {
-        index: step.index,
-        name: step.name,
-        element: step.element,
-        after: step.after,
-        resources: step.resources,
-        retry: step.retry,
-    }
 }

@@ -157,6 +157,8 @@ fn a_work_directory_that_is_not_mounted_costs_no_run() {
         let told = case.bob.seqware(&[&["workflow-run"], verb].concat());
         assert!(told.code != 0 && told.stderr.contains("is it mounted?"), "{told:?}");
     }
+    let checked = case.bob.seqware(&["check"]).fails(9);
+    assert!(checked.stdout.contains("is it mounted?"), "{checked:?}");
     assert_eq!(case.bob.status(case.run), "running");
     fs::remove_dir_all(&work_dir).unwrap();
     fs::rename(&elsewhere, &work_dir).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::clusters::chain;
-use crate::site::{Database, Ran, Site, fresh_postgres};
+use crate::site::{Database, Ran, Site, User, fresh_postgres};
 
 const WRITES: &str = "niassa: 1\nname: Writes\nversion: \"1\"\ndescription: Makes a file\n\
     parameters:\n  text: {type: string}\nsteps:\n  - name: write\n    \
@@ -83,21 +83,26 @@ fn what_a_backup_does_not_hold_is_taken_in(database: Database) {
     assert!(object.stdout.contains(&study), "{}", object.stdout);
     let after = bob.report(failed);
     assert_eq!(after["workflow_run_working_dir"], before["workflow_run_working_dir"]);
-    // What was running goes on under its accession, and what failed can be tried again.
-    fs::write(&go, "").unwrap();
+    all_go_on(&bob, [failed, running, swid], &go, &fail);
+    stored(&site, "check", &place, &new, &[]).ok();
+}
+
+/// What was running goes on under its accession, what failed can be tried again, what moved can be done anew.
+fn all_go_on(bob: &User, [failed, running, moved]: [i64; 3], go: &Path, fail: &Path) {
+    let moved = moved.to_string();
+    fs::write(go, "").unwrap();
     bob.propagate_until(running, "completed");
-    fs::write(&fail, "").unwrap();
+    fs::write(fail, "").unwrap();
     bob.seqware(&["workflow-run", "retry", "--accession", &failed.to_string()]).ok();
     bob.launch_and_finish("here");
     assert_eq!(bob.status(failed), "completed");
-    let anew = ["workflow-run", "reschedule", "--accession", &run, "--host", "here"];
+    let anew = ["workflow-run", "reschedule", "--accession", &moved, "--host", "here"];
     let anew = bob.seqware(&anew).ok().swid();
     bob.launch_and_finish("here");
     assert_eq!(bob.status(anew), "completed");
     let directory = bob.report(anew)["workflow_run_working_dir"].as_str().unwrap().to_owned();
     let words = fs::read_to_string(Path::new(&directory).join("work/out.txt")).unwrap();
     assert_eq!(words, "kept words\n", "the values were kept");
-    stored(&site, "check", &place, &new, &[]).ok();
 }
 
 #[test]

@@ -34,7 +34,11 @@ pub fn probes(settings: &Settings, surroundings: &Surroundings, now: Timestamp) 
             return vec![Found::bad("work directory", error.to_string(), "SW_WORK_DIR=/a/path")];
         }
     };
-    let mut found = match WorkDir::open(&path) {
+    let opened = match surroundings.known_work_dirs() {
+        Some(known) => WorkDir::open_known(&path, &known),
+        None => WorkDir::open(&path),
+    };
+    let mut found = match opened {
         Ok(opened) => {
             let mut found = vec![Found::good("work directory", path.display().to_string())];
             found.extend(of_folder(opened.path(), now));
