@@ -10,6 +10,8 @@ pub(crate) mod details;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio::try_join;
+
 use niassa_model::accession::Accession;
 use niassa_model::account::LaunchHosts;
 use niassa_model::host::HostLabel;
@@ -167,14 +169,18 @@ impl MetaDb {
         const OPERATION: &str = "claim runs";
         let dialect = self.dialect();
         // What only has to be known, and what rarely has to be done, does not hold up other writers.
-        let now = self.now().await?.as_micros();
-        let owners = candidates::owners(self, access, request, OPERATION).await?;
+        let owners = candidates::owners(self, access, request, OPERATION);
+        let (now, owners) = try_join!(self.now(), owners)?;
+        let now = now.as_micros();
         let search = candidates::Search { access, hosts, request, now, owners: &owners };
-        self.cancel_abandoned(&search, OPERATION).await?;
-        self.note_other_engines(&search, OPERATION).await?;
-        let waiting = search.waiting(self, OPERATION).await?;
-        let due = launchers::due(self, access, hosts, request, now, OPERATION).await?;
-        let mut transaction = self.begin(OPERATION).await?;
+        let ((), (), waiting, due) = try_join!(
+            self.cancel_abandoned(&search, OPERATION),
+            self.note_other_engines(&search, OPERATION),
+            search.waiting(self, OPERATION),
+            launchers::due(self, access, hosts, request, now, OPERATION),
+        )?;
+        let begin = dialect.begin_by_keys();
+        let mut transaction = self.begin_as(begin, OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let search = candidates::Search { now, ..search };
         let mut runs = choose(&search, &mut transaction, dialect, OPERATION).await?;
@@ -334,10 +340,8 @@ async fn choose(
         let room = most.saturating_add(seen.len());
         let found = search.claimable(transaction, dialect, &limits, room, operation).await?;
         let found: Vec<_> = found.into_iter().filter(|swid| !seen.contains(swid)).collect();
-        let (access, loading) = (search.access, Loading::Launchable);
         let named = found.iter().copied();
-        let loaded =
-            run_state::load(transaction, dialect, access, loading, named, operation).await?;
+        let loaded = run_state::load_locked(transaction, search.access, named, operation).await?;
         let mut loaded: BTreeMap<_, _> = loaded.into_iter().map(|run| (run.swid, run)).collect();
         let mut has_held_back = false;
         for swid in found {

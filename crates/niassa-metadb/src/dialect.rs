@@ -1,5 +1,7 @@
 //! The few things in which the two databases differ.
 
+use std::num::NonZeroUsize;
+
 use sqlx::AnyConnection;
 use sqlx::migrate::Migrator;
 
@@ -27,6 +29,14 @@ const SQLITE_PRAGMAS: &str = "pragma journal_mode = wal; pragma synchronous = fu
 /// index; compiling plans takes longer than any of them runs.
 const POSTGRES_SETTINGS: &str = "set plan_cache_mode = force_custom_plan; set jit = off";
 
+/// Plans for all values, by indexes, row by row.
+macro_rules! by_keys {
+    () => {
+        "set local plan_cache_mode = force_generic_plan; set local enable_seqscan = off; \
+        set local enable_hashjoin = off; set local enable_mergejoin = off"
+    };
+}
+
 impl Dialect {
     pub(crate) fn of(location: &Location) -> Self {
         match location {
@@ -44,6 +54,15 @@ impl Dialect {
         }
     }
 
+    /// How many batches of schedules are written at a time: one waits for the disk, one for the service.
+    pub(crate) fn batches(self) -> NonZeroUsize {
+        const OF_A_SERVER: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
+        match self {
+            Self::Sqlite => NonZeroUsize::MIN,
+            Self::Postgres => OF_A_SERVER,
+        }
+    }
+
     /// How many connections read.
     pub(crate) fn readers(self) -> u32 {
         match self {
@@ -58,6 +77,38 @@ impl Dialect {
         match self {
             Self::Sqlite => "begin immediate",
             Self::Postgres => "begin",
+        }
+    }
+
+    /// How a transaction begins that finds everything by keys: its statements are the same for all
+    /// values, so their plans are made once per connection; and they go by keys, however small a table
+    /// was when its plan was made.
+    pub(crate) fn begin_by_keys(self) -> &'static str {
+        match self {
+            Self::Sqlite => self.begin(),
+            Self::Postgres => concat!("begin; ", by_keys!()),
+        }
+    }
+
+    /// The same for a batch: what it commits is seen at once and on disk only after [`Self::flush`], so
+    /// that nobody waits for the disk with the log locked.
+    pub(crate) fn begin_batch(self) -> &'static str {
+        match self {
+            Self::Sqlite => self.begin(),
+            Self::Postgres => {
+                concat!("begin; ", by_keys!(), "; set local synchronous_commit = off")
+            }
+        }
+    }
+
+    /// A statement that returns once everything is on disk that was committed before it: a record in
+    /// the server's write-ahead log, which is flushed in its order. SQLite's commit does that by itself.
+    pub(crate) fn flush(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("select cast(pg_logical_emit_message(true, 'niassa', '') as text)")
+            }
         }
     }
 

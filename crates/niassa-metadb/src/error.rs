@@ -61,6 +61,15 @@ pub enum MetaDbError {
         /// What should be there.
         expected: &'static str,
     },
+    /// Something was written, and is not known to be on disk. It must not be written again: whoever asks
+    /// again with the same key learns what became of it.
+    #[error("{operation}: written, and not known to be on disk")]
+    NotFlushed {
+        /// What was being done.
+        operation: &'static str,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
     /// The task that writes batches has ended; the service is stopping.
     #[error("{0}: the writer of the MetaDB has stopped")]
     WriterStopped(&'static str),
@@ -80,7 +89,7 @@ impl MetaDbError {
     /// Tells whether the database cannot be had now: its server is away, or all connections are busy.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::WriterStopped(_) => true,
+            Self::WriterStopped(_) | Self::NotFlushed { .. } => true,
             Self::Query { source, .. } | Self::Open { source, .. } => matches!(
                 source,
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed

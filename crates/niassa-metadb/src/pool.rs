@@ -141,6 +141,16 @@ impl MetaDb {
         self.write.begin_with(begin).await.during(operation)
     }
 
+    /// Returns once what batches committed is on disk; see [`Dialect::begin_batch`].
+    pub(crate) async fn flush(&self, operation: &'static str) -> Result<()> {
+        match self.dialect.flush() {
+            Some(flush) => {
+                sqlx::query(flush).execute(&self.write).await.during(operation).map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Returns which database it is.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect

@@ -79,6 +79,15 @@ pub(crate) enum Loading {
     Launchable,
 }
 
+impl Loading {
+    fn number(self) -> i64 {
+        match self {
+            Self::Launchable => 1,
+            Self::Visible => 0,
+        }
+    }
+}
+
 /// Where a run was placed, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredPlace {
@@ -265,25 +274,41 @@ pub(crate) async fn load(
     operation: &'static str,
 ) -> Result<Vec<RunState>> {
     let runs = bulk::numbers(runs);
-    let launchable = match loading {
-        Loading::Launchable => 1_i64,
-        Loading::Visible => 0,
-    };
     if dialect == Dialect::Postgres {
         sqlx::query(LOCK_ON_POSTGRES)
             .bind(access.everything())
             .bind(access.account.0)
             .bind(&runs)
-            .bind(launchable)
+            .bind(loading.number())
             .execute(&mut **transaction)
             .await
             .during(operation)?;
     }
+    read(transaction, access, loading, runs, operation).await
+}
+
+/// Loads runs that the caller may launch and that this transaction has locked already, ordered by accession.
+pub(crate) async fn load_locked(
+    transaction: &mut Writing,
+    access: &Access,
+    runs: impl IntoIterator<Item = Accession>,
+    operation: &'static str,
+) -> Result<Vec<RunState>> {
+    read(transaction, access, Loading::Launchable, bulk::numbers(runs), operation).await
+}
+
+async fn read(
+    transaction: &mut Writing,
+    access: &Access,
+    loading: Loading,
+    runs: String,
+    operation: &'static str,
+) -> Result<Vec<RunState>> {
     let rows = sqlx::query(LOAD)
         .bind(access.everything())
         .bind(access.account.0)
-        .bind(&runs)
-        .bind(launchable)
+        .bind(runs)
+        .bind(loading.number())
         .fetch_all(&mut **transaction)
         .await
         .during(operation)?;

@@ -16,7 +16,9 @@ use niassa_model::place::EngineKind;
 use niassa_model::run::RunTag;
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Dialect;
 use crate::error::Result;
+use crate::events;
 use crate::idempotency::{self, Once, OnceKey, Recall};
 use crate::pool::{Writing, commit, retrying};
 use crate::writer::{Batched, Writer};
@@ -121,7 +123,8 @@ pub struct Scheduler {
 impl Scheduler {
     /// Starts the task that writes; it ends with the last clone.
     pub fn start(metadb: &MetaDb) -> Self {
-        Self { writer: Writer::start(Schedules { metadb: metadb.clone() }) }
+        let schedules = Schedules { metadb: metadb.clone() };
+        Self { writer: Writer::start(schedules, metadb.dialect().batches()) }
     }
 
     /// Accepts a run and returns once that is durable. Labels that narrow the caller play no part:
@@ -166,7 +169,9 @@ impl Batched for Schedules {
     }
 
     async fn write(&self, requests: &[&Request]) -> Result<Vec<Scheduling>> {
-        retrying(|| self.metadb.schedule_once(requests)).await
+        let answers = retrying(|| self.metadb.schedule_once(requests)).await?;
+        self.metadb.flush(Self::OPERATION).await?;
+        Ok(answers)
     }
 }
 
@@ -182,7 +187,8 @@ impl MetaDb {
     /// Writes a batch whose keys were never used; nothing where one was, or might have been.
     async fn schedule_new(&self, requests: &[&Request]) -> Result<Option<Vec<Scheduling>>> {
         const OPERATION: &str = Schedules::OPERATION;
-        let mut transaction = self.begin(OPERATION).await?;
+        let begin = self.dialect().begin_batch();
+        let mut transaction = self.begin_as(begin, OPERATION).await?;
         let new = requests.iter().map(|_| Recall::New);
         let batch = self.accept(&mut transaction, requests, new).await?;
         let is_keyed = |request: &&Request| request.once.is_some();
@@ -196,6 +202,7 @@ impl MetaDb {
         if !idempotency::keep_new(&mut transaction, batch.now, &answers, OPERATION).await? {
             return Ok(None);
         }
+        batch.log(&mut transaction, self.dialect()).await?;
         commit(transaction, OPERATION).await?;
         Ok(Some(batch.in_order()))
     }
@@ -203,12 +210,14 @@ impl MetaDb {
     /// Writes a batch in which some keys were used before.
     async fn schedule_known(&self, requests: &[&Request]) -> Result<Vec<Scheduling>> {
         const OPERATION: &str = Schedules::OPERATION;
-        let mut transaction = self.begin(OPERATION).await?;
+        let begin = self.dialect().begin_batch();
+        let mut transaction = self.begin_as(begin, OPERATION).await?;
         let keys: Vec<_> = requests.iter().map(|r| (r.access.account, r.once.as_ref())).collect();
         let recalled = idempotency::recall_all(&mut transaction, &keys, OPERATION).await?;
         let batch = self.accept(&mut transaction, requests, recalled.into_iter()).await?;
         let answers = batch.answers();
         idempotency::remember_all(&mut transaction, batch.now, &answers, OPERATION).await?;
+        batch.log(&mut transaction, self.dialect()).await?;
         commit(transaction, OPERATION).await?;
         Ok(batch.in_order())
     }
@@ -234,8 +243,8 @@ impl MetaDb {
                 }
             });
         }
-        let (now, dialect) = (checked.now, self.dialect());
-        let runs = insert::runs(transaction, dialect, now, &accepted, OPERATION).await?;
+        let now = checked.now;
+        let runs = insert::runs(transaction, now, &accepted, OPERATION).await?;
         Ok(Batch { now, outcomes, accepted, runs })
     }
 }
@@ -262,6 +271,15 @@ impl<'batch> Batch<'batch> {
             Some((request.access.account, request.once.as_ref()?, run))
         };
         self.accepted.iter().zip(&self.runs).filter_map(answer).collect()
+    }
+
+    /// Writes the beginnings of the runs' logs. The log lets one writer in at a time, until it commits,
+    /// so this comes last.
+    async fn log(&self, transaction: &mut Writing, dialect: Dialect) -> Result<()> {
+        let begun = |(run, request): (&ScheduledRun, _)| insert::first_entry(run.swid, request);
+        let entries: Vec<_> =
+            self.runs.iter().zip(self.accepted.iter().copied()).map(begun).collect();
+        events::write(transaction, dialect, self.now, &entries, Schedules::OPERATION).await
     }
 
     /// Puts the accepted runs where they belong among the answers.

@@ -18,22 +18,29 @@ macro_rules! sql {
 /// `$1` is 1 for an administrator, else 0; `$2` is the caller's account. Statements that use it
 /// bind these two first.
 ///
-/// A statement that checks for many callers at once names instead what holds these two in its rows.
+/// A statement that checks for many callers at once names instead what holds these two in its rows:
+/// `by_key`, which asks for each object by itself, however few rows were there when it was planned.
 macro_rules! visible {
     () => {
-        visible!("cast($1 as bigint)", "$2")
+        visible!("cast($1 as bigint)", "$2", "exists (", ")")
     };
-    ($everything:literal, $account:literal) => {
+    (by_key $everything:literal, $account:literal) => {
+        visible!($everything, $account, "(", " limit 1) = 1")
+    };
+    ($everything:literal, $account:literal, $before:literal, $after:literal) => {
         concat!(
             "(",
             $everything,
             " = 1 or o.owner = ",
             $account,
-            " or exists (select 1 from object_study os \
+            " or ",
+            $before,
+            "select 1 from object_study os \
               join study_reader r on r.study = os.study \
               where os.object = coalesce(o.anchor, o.swid) and r.account = ",
             $account,
-            "))"
+            $after,
+            ")"
         )
     };
 }

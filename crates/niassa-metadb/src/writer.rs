@@ -1,12 +1,15 @@
-//! Group commit: requests that came in while the last commit ran are written in one transaction.
+//! Group commit: requests that came in while the last commits ran are written in one transaction.
 //!
 //! There is no timer: a lone request is written at once, and the busier it gets the larger the
-//! batches become. The requests of a batch know nothing of each other: if the batch cannot be
-//! written, each is written alone, so that one bad request fails by itself.
+//! batches become. A database with many writers gets a few batches at a time, so that one is written
+//! while another waits for the disk. The requests of a batch know nothing of each other: if the batch
+//! cannot be written, each is written alone, so that one bad request fails by itself.
 
 use std::collections::{HashSet, VecDeque};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::error::{MetaDbError, Result};
 
@@ -60,10 +63,11 @@ struct Waiting<B: Batched> {
 }
 
 impl<B: Batched> Writer<B> {
-    /// Starts the task.
-    pub(crate) fn start(batched: B) -> Self {
+    /// Starts the task, which writes at most so many batches at a time. Requests that share a key may
+    /// stand in two of them: then the database keeps them apart.
+    pub(crate) fn start(batched: B, at_a_time: NonZeroUsize) -> Self {
         let (queue, requests) = mpsc::channel(QUEUE);
-        tokio::spawn(run(batched, requests));
+        tokio::spawn(run(Arc::new(batched), Arc::new(Semaphore::new(at_a_time.get())), requests));
         Self { queue }
     }
 
@@ -76,7 +80,11 @@ impl<B: Batched> Writer<B> {
     }
 }
 
-async fn run<B: Batched>(batched: B, mut requests: mpsc::Receiver<Waiting<B>>) {
+async fn run<B: Batched>(
+    batched: Arc<B>,
+    room: Arc<Semaphore>,
+    mut requests: mpsc::Receiver<Waiting<B>>,
+) {
     let mut waiting = VecDeque::new();
     loop {
         if waiting.is_empty() {
@@ -85,6 +93,8 @@ async fn run<B: Batched>(batched: B, mut requests: mpsc::Receiver<Waiting<B>>) {
                 None => return,
             }
         }
+        // Nobody closes the semaphore.
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
         // Whoever is about to ask, such as those who were just answered, comes along: with this the
         // batches of a busy service are twice as large.
         tokio::task::yield_now().await;
@@ -92,7 +102,11 @@ async fn run<B: Batched>(batched: B, mut requests: mpsc::Receiver<Waiting<B>>) {
             let Ok(arrived) = requests.try_recv() else { break };
             waiting.push_back(arrived);
         }
-        write_batch(&batched, take_batch(&mut waiting)).await;
+        let (batch, batched) = (take_batch(&mut waiting), Arc::clone(&batched));
+        tokio::spawn(async move {
+            write_batch(&*batched, batch).await;
+            drop(permit);
+        });
     }
 }
 
@@ -236,8 +250,40 @@ mod tests {
         assert!(answers.iter().any(|(_, answer)| matches!(answer, Ok((_, 2..)))));
     }
 
+    /// Writes when two batches are being written, and never before.
+    struct Meeting(tokio::sync::Barrier);
+
+    impl Batched for Meeting {
+        type Request = ();
+        type Answer = ();
+        type Key = ();
+
+        const OPERATION: &'static str = "meet";
+
+        fn bytes((): &()) -> usize {
+            0
+        }
+
+        fn key((): &()) -> Option<()> {
+            Some(())
+        }
+
+        async fn write(&self, requests: &[&()]) -> Result<Vec<()>> {
+            self.0.wait().await;
+            Ok(vec![(); requests.len()])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_is_written_while_another_waits_for_the_disk() {
+        let two = NonZeroUsize::new(2).unwrap();
+        let writer = Writer::start(Meeting(tokio::sync::Barrier::new(2)), two);
+        let both = async { tokio::try_join!(writer.write(()), writer.write(())) };
+        tokio::time::timeout(std::time::Duration::from_secs(30), both).await.unwrap().unwrap();
+    }
+
     async fn written_at_once(numbers: std::ops::Range<i64>) -> Vec<(i64, Result<(i64, usize)>)> {
-        let writer = Writer::start(Doubling);
+        let writer = Writer::start(Doubling, NonZeroUsize::MIN);
         let requests: Vec<_> = numbers
             .map(|number| {
                 let writer = writer.clone();
@@ -254,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn the_task_ends_with_its_last_front() {
         let (queue, requests) = mpsc::channel::<Waiting<Doubling>>(1);
-        let task = tokio::spawn(run(Doubling, requests));
+        let task = tokio::spawn(run(Arc::new(Doubling), Arc::new(Semaphore::new(1)), requests));
         drop(queue);
         task.await.unwrap();
     }

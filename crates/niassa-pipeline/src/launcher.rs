@@ -35,6 +35,8 @@ pub struct LaunchReport {
 
 /// Batches of claimed runs that are worked on at a time.
 const BATCHES_AT_A_TIME: usize = 2;
+/// Runs of a tick's first batch: the first steps start while many more runs are made ready.
+const FIRST_BATCH: u32 = 8;
 
 /// How far a tick has come.
 struct Tick {
@@ -130,15 +132,15 @@ impl Launcher {
         if tick.as_ref().is_some_and(|tick| tick.left == 0) {
             return Ok(Claimed { waiting: 0, lease_seconds: 0, claims: Vec::new() });
         }
-        let mut claimed = self.claim(filter).await?;
-        let tick = tick.get_or_insert_with(|| {
+        let Some(tick) = tick else {
+            let claimed = self.claim(filter, FIRST_BATCH).await?;
             on(WorkEvent::Waiting(claimed.waiting));
-            Tick { waiting: claimed.waiting, left: claimed.waiting }
-        });
-        tick.left = match claimed.claims.len() {
-            0 => 0,
-            count => tick.left.saturating_sub(count as u64),
+            *tick =
+                Some(Tick { waiting: claimed.waiting, left: left_of(claimed.waiting, &claimed) });
+            return Ok(claimed);
         };
+        let mut claimed = self.claim(filter, CLAIM_BATCH).await?;
+        tick.left = left_of(tick.left, &claimed);
         self.gather(filter, &mut claimed, tick).await?;
         Ok(claimed)
     }
@@ -155,18 +157,14 @@ impl Launcher {
             && claimed.claims.len() < each.min(CLUSTER_BATCH)
             && claimed.claims.iter().all(|claim| self.reconciler.is_for_a_cluster(claim))
         {
-            let more = self.claim(filter).await?.claims;
-            if more.is_empty() {
-                tick.left = 0;
-                return Ok(());
-            }
-            tick.left = tick.left.saturating_sub(more.len() as u64);
-            claimed.claims.extend(more);
+            let more = self.claim(filter, CLAIM_BATCH).await?;
+            tick.left = left_of(tick.left, &more);
+            claimed.claims.extend(more.claims);
         }
         Ok(())
     }
 
-    async fn claim(&self, filter: &LaunchFilter) -> Result<Claimed, ClientError> {
+    async fn claim(&self, filter: &LaunchFilter, limit: u32) -> Result<Claimed, ClientError> {
         let (host, accessions) = match filter {
             LaunchFilter::Host(host) => (Some(host.clone()), None),
             LaunchFilter::Accessions(accessions) => (None, Some(accessions.clone())),
@@ -177,8 +175,16 @@ impl Launcher {
             host,
             accessions,
             places: self.reconciler.places(),
-            limit: CLAIM_BATCH,
+            limit,
         };
         self.reconciler.client.claim_runs(&request).await
+    }
+}
+
+/// Returns how many of the runs of a tick are not claimed yet. Where nothing was offered, nothing more will be.
+fn left_of(left: u64, claimed: &Claimed) -> u64 {
+    match claimed.claims.len() {
+        0 => 0,
+        count => left.saturating_sub(count as u64),
     }
 }

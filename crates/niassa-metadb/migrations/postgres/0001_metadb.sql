@@ -184,6 +184,7 @@ create table run (
 -- Launchers look for waiting runs of their account and label, the healthy ones first; propagators for those of their place and for those
 -- in need; people for their own, by status, by workflow, by label and by time.
 create index run_offered on run (owner, host, claims_without_record, priority desc, swid) where status in ('submitted', 'submitted_retry');
+create index run_demanding on run (owner, host, swid) where status in ('submitted', 'submitted_retry') and engine is not null and note is null;
 create index run_claimed on run (claim_until) where claim_until > 0;
 create index run_in_need on run (owner, claims_without_record, swid) where needs_action = 1;
 create index run_owner on run (owner, swid);
@@ -393,8 +394,9 @@ create table backup (
 -- The database's own time, under one name on both databases.
 create view clock as select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as now;
 
--- SQLite's function of this name, for arrays that travel as one JSON text.
-create function json_each(doc text) returns table (value json) language sql immutable strict as $$ select json_array_elements(doc::json) $$;
+-- SQLite's function of this name, for arrays that travel as one JSON text. The text is taken apart once, and not at each column that is
+-- read; the function is not strict, so that it becomes a part of the statement that calls it.
+create function json_each(doc text) returns table (value jsonb) language sql immutable as $$ select e from jsonb_array_elements(doc::jsonb) e $$;
 
 -- Nobody changes the audit log.
 create function audit_refuses() returns trigger language plpgsql as $$ begin raise exception 'the audit log is only added to'; end $$;

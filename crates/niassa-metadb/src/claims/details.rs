@@ -17,13 +17,12 @@ use crate::run_state::RunState;
 sql! {
     /// Workflow, values and owner of runs.
     DETAILS = "select r.swid, r.workflow, w.name, w.version, w.bundle_sha256, v.resolved, \
-            r.engine, r.options, a.email, r.trace, (select now from clock) - r.created_at as age \
+            r.engine, r.options, a.email, r.trace, (select now from clock) - r.created_at as age, \
+            (select string_agg(cast(p.parent as text), ' ') from run_parent p \
+                where p.run = r.swid) as parents \
         from run r join workflow w on w.swid = r.workflow join run_values v on v.run = r.swid \
             join account a on a.id = r.owner \
         where r.swid in (select cast(value ->> 0 as bigint) from json_each($1))";
-    /// What runs descend from.
-    PARENTS = "select run, parent from run_parent \
-        where run in (select cast(value ->> 0 as bigint) from json_each($1)) order by run, parent";
     /// Retry requests of runs that no launcher has answered, oldest first.
     RETRIES = "select run, id from retry_request \
         where run in (select cast(value ->> 0 as bigint) from json_each($1)) \
@@ -41,18 +40,10 @@ pub(super) async fn load(
         return Ok(Vec::new());
     }
     let swids = bulk::numbers(runs.iter().map(|run| run.swid));
-    let rows = sqlx::query(RETRIES).bind(&swids).fetch_all(&mut **transaction).await;
-    let mut retries: HashMap<Accession, Vec<String>> = HashMap::new();
-    for row in &rows.during(operation)? {
-        let run = accession(row, "run", operation)?;
-        retries.entry(run).or_default().push(column(row, "id", operation)?);
-    }
-    let rows = sqlx::query(PARENTS).bind(&swids).fetch_all(&mut **transaction).await;
-    let mut parents: HashMap<Accession, Vec<Accession>> = HashMap::new();
-    for row in &rows.during(operation)? {
-        let run = accession(row, "run", operation)?;
-        parents.entry(run).or_default().push(accession(row, "parent", operation)?);
-    }
+    let mut retries = match runs.iter().any(|run| run.unanswered > 0) {
+        true => retries_of(transaction, &swids, operation).await?,
+        false => HashMap::new(),
+    };
     let rows = sqlx::query(DETAILS).bind(&swids).fetch_all(&mut **transaction).await;
     let mut claimed = Vec::with_capacity(runs.len());
     let by_swid: HashMap<Accession, &RunState> = runs.iter().map(|run| (run.swid, run)).collect();
@@ -60,11 +51,24 @@ pub(super) async fn load(
         let swid = accession(row, "swid", operation)?;
         let Some(run) = by_swid.get(&swid) else { continue };
         let retries = retries.remove(&swid).unwrap_or_default();
-        let parents = parents.remove(&swid).unwrap_or_default();
-        claimed.push(ClaimedRun { parents, ..details(row, run, retries, operation)? });
+        claimed.push(details(row, run, retries, operation)?);
     }
     claimed.sort_unstable_by_key(|run| run.swid);
     Ok(claimed)
+}
+
+async fn retries_of(
+    transaction: &mut Writing,
+    swids: &str,
+    operation: &'static str,
+) -> Result<HashMap<Accession, Vec<String>>> {
+    let rows = sqlx::query(RETRIES).bind(swids.to_owned()).fetch_all(&mut **transaction).await;
+    let mut retries: HashMap<Accession, Vec<String>> = HashMap::new();
+    for row in &rows.during(operation)? {
+        let run = accession(row, "run", operation)?;
+        retries.entry(run).or_default().push(column(row, "id", operation)?);
+    }
+    Ok(retries)
 }
 
 fn details(
@@ -107,7 +111,17 @@ fn details(
         account: column(row, "email", operation)?,
         trace: column(row, "trace", operation)?,
         host: run.host.clone(),
-        parents: Vec::new(),
+        parents: parents(row, operation)?,
         age_micros: column(row, "age", operation)?,
     })
+}
+
+/// Reads what a run descends from, in the order of accessions.
+fn parents(row: &AnyRow, operation: &'static str) -> Result<Vec<Accession>> {
+    let list: Option<String> = column(row, "parents", operation)?;
+    let list = list.unwrap_or_default();
+    let read = |word: &str| decode(word.parse(), operation, word, "an accession");
+    let mut parents = list.split_whitespace().map(read).collect::<Result<Vec<Accession>>>()?;
+    parents.sort_unstable();
+    Ok(parents)
 }

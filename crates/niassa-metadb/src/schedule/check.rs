@@ -19,7 +19,7 @@ sql! {
             join object o on o.swid = cast(j.value ->> 2 as bigint) \
             left join workflow w on w.swid = o.swid \
         where o.kind = 'workflow' or ",
-            visible!("cast(j.value ->> 0 as bigint)", "cast(j.value ->> 1 as bigint)"));
+            visible!(by_key "cast(j.value ->> 0 as bigint)", "cast(j.value ->> 1 as bigint)"));
 }
 
 /// States of a workflow of which runs can be scheduled.

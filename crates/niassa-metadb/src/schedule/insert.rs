@@ -7,7 +7,6 @@ use niassa_model::run::RunStatus;
 
 use super::{NewRun, Request, ScheduledRun};
 use crate::bulk;
-use crate::dialect::Dialect;
 use crate::error::{During, MetaDbError, Result};
 use crate::events::{self, NewEntry, accession};
 use crate::pool::{Writing, column};
@@ -52,10 +51,9 @@ sql! {
 /// An accepted request and the accession of its run.
 type Numbered<'batch> = (Accession, &'batch Request);
 
-/// Writes accepted runs and answers in the order of the requests.
+/// Writes accepted runs, but for their logs, and answers in the order of the requests.
 pub(crate) async fn runs(
     transaction: &mut Writing,
-    dialect: Dialect,
     now: i64,
     requests: &[&Request],
     operation: &'static str,
@@ -82,8 +80,6 @@ pub(crate) async fn runs(
     joined(transaction, INPUT_FILES, &numbered, |run| vec![&run.input_files], operation).await?;
     joined(transaction, LINKS, &numbered, |run| vec![&run.links], operation).await?;
     joined(transaction, STUDIES, &numbered, ancestors, operation).await?;
-    let entries: Vec<NewEntry> = numbered.iter().map(first_entry).collect();
-    events::write(transaction, dialect, now, &entries, operation).await?;
     Ok(numbered.into_iter().map(|(swid, request)| scheduled(swid, &request.run)).collect())
 }
 
@@ -175,10 +171,11 @@ fn run_row(now: i64, (swid, request): &Numbered<'_>) -> impl serde::Serialize + 
     )
 }
 
-fn first_entry((swid, request): &Numbered<'_>) -> NewEntry {
+/// Makes the entry that stands at the beginning of a run's log.
+pub(crate) fn first_entry(swid: Accession, request: &Request) -> NewEntry {
     let from = request.run.rescheduled_from;
     NewEntry {
-        run: *swid,
+        run: swid,
         event: events::SCHEDULED,
         from: None,
         to: Some(RunStatus::Submitted),

@@ -7,7 +7,7 @@
 mod cell;
 mod check;
 mod cluster;
-mod postgres;
+pub(crate) mod postgres;
 mod scene;
 mod strike;
 mod toy;

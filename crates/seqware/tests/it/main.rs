@@ -18,6 +18,7 @@ mod cluster_reasons;
 mod clusters;
 mod cron;
 mod documented;
+mod durable;
 mod faults;
 mod founding_text;
 mod hostile;
