@@ -164,7 +164,7 @@ impl MetaDb {
     ) -> Result<Vec<ActionAnswer>> {
         const OPERATION: &str = "record actions";
         let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
+        let mut transaction = self.begin_by_keys(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = actions.iter().map(|action| action.held.swid);
         let mut runs = run_state::load(

@@ -179,8 +179,7 @@ impl MetaDb {
             search.waiting(self, OPERATION),
             launchers::due(self, access, hosts, request, now, OPERATION),
         )?;
-        let begin = dialect.begin_by_keys();
-        let mut transaction = self.begin_as(begin, OPERATION).await?;
+        let mut transaction = self.begin_by_keys(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let search = candidates::Search { now, ..search };
         let mut runs = choose(&search, &mut transaction, dialect, OPERATION).await?;
@@ -239,7 +238,7 @@ impl MetaDb {
             return Ok(());
         }
         let (dialect, access) = (self.dialect(), search.access);
-        let mut transaction = self.begin(operation).await?;
+        let mut transaction = self.begin_by_keys(operation).await?;
         let now = now_in(&mut transaction, operation).await?;
         let mut runs = run_state::load(
             &mut transaction,
@@ -294,7 +293,7 @@ impl MetaDb {
         operation: &'static str,
     ) -> Result<Vec<ClaimState>> {
         let dialect = self.dialect();
-        let mut transaction = self.begin(operation).await?;
+        let mut transaction = self.begin_by_keys(operation).await?;
         let now = now_in(&mut transaction, operation).await?;
         let named = held.iter().map(|held| held.swid);
         let mut runs = run_state::load(

@@ -153,7 +153,7 @@ impl MetaDb {
     ) -> Result<FactsTaken> {
         const OPERATION: &str = "record facts";
         let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
+        let mut transaction = self.begin_by_keys(OPERATION).await?;
         let now = now_in(&mut transaction, OPERATION).await?;
         let named = facts.iter().map(|fact| fact.run).chain(notes.iter().map(|note| note.run));
         let mut runs = run_state::load(

@@ -132,6 +132,11 @@ impl MetaDb {
         self.write.begin_with(self.dialect.begin()).await.during(operation)
     }
 
+    /// Begins a transaction that writes and finds everything by keys; see [`Dialect::begin_by_keys`].
+    pub(crate) async fn begin_by_keys(&self, operation: &'static str) -> Result<Writing> {
+        self.begin_as(self.dialect.begin_by_keys(), operation).await
+    }
+
     /// Begins a transaction of another kind.
     pub(crate) async fn begin_as(
         &self,

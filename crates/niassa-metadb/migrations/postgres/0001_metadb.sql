@@ -282,6 +282,8 @@ create table retry_request (
     answered_at bigint,                          -- when its attempts were recorded; null: not yet
     primary key (run, id)
 );
+-- Few requests are ever unanswered; launchers look for those.
+create index retry_unanswered on retry_request (run, id) where answered_at is null;
 
 -- Steps of plans; each is a processing of provenance.
 create table step (
