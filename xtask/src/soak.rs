@@ -18,7 +18,15 @@ const MINUTES: u64 = 10;
 struct Options {
     minutes: u64,
     seed: Option<u64>,
+    strikes: Strikes,
     is_written: bool,
+}
+
+/// Whether anybody is killed meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strikes {
+    NowAndThen,
+    Never,
 }
 
 /// Plays and tells.
@@ -32,6 +40,9 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
     command.env("NIASSA_SOAK_RESULTS", results.path());
     if let Some(seed) = options.seed {
         command.env("NIASSA_SEED", seed.to_string());
+    }
+    if options.strikes == Strikes::Never {
+        command.env("NIASSA_SOAK_SPARE", "1");
     }
     let status = command.status().context("cannot start cargo test")?;
     let told = fs::read_to_string(results.path()).context("cannot read the results")?;
@@ -48,7 +59,8 @@ pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitC
 
 impl Options {
     fn parse(arguments: &[String]) -> Result<Self> {
-        let mut options = Self { minutes: MINUTES, seed: None, is_written: false };
+        let mut options =
+            Self { minutes: MINUTES, seed: None, strikes: Strikes::NowAndThen, is_written: false };
         let mut words = arguments.iter();
         while let Some(word) = words.next() {
             let mut number = || -> Result<u64> {
@@ -58,8 +70,11 @@ impl Options {
             match word.as_str() {
                 "--minutes" => options.minutes = number()?,
                 "--seed" => options.seed = Some(number()?),
+                "--spare" => options.strikes = Strikes::Never,
                 "--write" => options.is_written = true,
-                unknown => bail!("no option is called `{unknown}`: --minutes N --seed N --write"),
+                unknown => {
+                    bail!("no option is called `{unknown}`: --minutes N --seed N --spare --write")
+                }
             }
         }
         Ok(options)
@@ -82,19 +97,26 @@ fn table(told: &Value) -> String {
         let course = memory["course_of_own_kib"].as_array().into_iter().flatten();
         let course: Vec<String> =
             course.map(|kib| format!("{:.0}", kib.as_f64().unwrap_or(0.0))).collect();
+        let flat = match memory["is_flat"].as_bool() {
+            Some(true) => "flat",
+            Some(false) => "not flat",
+            None => "too short a life to tell whether it is flat",
+        };
         format!(
-            "{growth} within {} lives, at most {} KiB, {} samples; without files, over the longest life: {} KiB",
+            "{flat}; without files, over the longest life: {} KiB; with them {growth} within {} lives, at most {} KiB, {} samples",
+            course.join(" "),
             memory["lives"],
             memory["most_kib"],
-            memory["samples"],
-            course.join(" ")
+            memory["samples"]
         )
     };
     format!(
         "| what | |\n|---|---|\n| seed | {} |\n| seconds | {} |\n| runs | {}, of which on Slurm {} |\n\
          | killed with SIGKILL | {} |\n| steps started | {} |\n| started twice for one attempt | {} |\n\
          | further attempts | {} |\n| steps that never started | {} |\n| runs that did not complete | {} |\n\
-         | memory of the service (PSS) | {} |\n| memory of an agent that was spared (PSS) | {} |\n",
+         | memory of the service (PSS) | {} |\n| memory of an agent that was spared (PSS) | {} |\n\
+         | memory of an agent that does the rest (PSS) | {} |\n\
+         | memory of the supervisor (PSS) | {} |\n",
         told["seed"],
         told["seconds"],
         told["runs"],
@@ -107,6 +129,8 @@ fn table(told: &Value) -> String {
         unfinished,
         memory("service_memory"),
         memory("agent_memory"),
+        memory("busy_agent_memory"),
+        memory("supervisor_memory"),
     )
 }
 
@@ -119,8 +143,9 @@ mod tests {
         let parse = |line: &str| {
             Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         };
-        let asked = parse("--minutes 2 --seed 7 --write").unwrap();
-        assert_eq!(asked, Options { minutes: 2, seed: Some(7), is_written: true });
+        let asked = parse("--minutes 2 --seed 7 --spare --write").unwrap();
+        let strikes = Strikes::Never;
+        assert_eq!(asked, Options { minutes: 2, seed: Some(7), strikes, is_written: true });
         assert_eq!(parse("").unwrap().minutes, MINUTES);
         assert!(parse("--hours 1").is_err() && parse("--minutes").is_err());
     }
@@ -132,7 +157,7 @@ mod tests {
             "further_attempts": 0, "never_started": 0, "unfinished": [[9, "running"]],
             "strikes": {"Service": 2, "Agent": 1},
             "service_memory": {"lives": 3, "samples": 9, "most_kib": 1000.0, "kib_per_minute": 1.25,
-                "course_of_own_kib": [900.0, 901.4]},
+                "course_of_own_kib": [900.0, 901.4], "is_flat": true},
             "agent_memory": {"lives": 1, "samples": 9, "most_kib": 900.0, "kib_per_minute": null},
         });
         let text = table(&told);
@@ -140,7 +165,7 @@ mod tests {
             "| runs that did not complete | 1 |",
             "agent 1, service 2",
             "+1.2 KiB a minute",
-            "900 901 KiB",
+            "flat; without files, over the longest life: 900 901 KiB",
         ] {
             assert!(text.contains(line), "{line}: {text}");
         }

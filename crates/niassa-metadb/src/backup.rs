@@ -4,6 +4,7 @@
 //! SQLite copies itself into a file. A server is copied by its own programs, which this crate does
 //! not start: they are given the name of a snapshot that stays valid as long as it is held.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use niassa_model::time::Timestamp;
@@ -99,6 +100,8 @@ sql! {
     ARCHIVES = "select sha256, size from bundle order by sha256";
     /// Remembers a backup. `$1`: moment; `$2`: where; `$3`: digest.
     RECORD = "insert into backup (taken_at, written_to, manifest_sha256) values ($1, $2, $3)";
+    /// The digests of all backups.
+    DIGESTS = "select manifest_sha256 from backup";
     /// The last backup.
     LAST = "select taken_at, written_to, manifest_sha256 from backup \
         order by taken_at desc, id desc limit 1";
@@ -174,6 +177,14 @@ impl MetaDb {
             written_to: column(&row, "written_to", OPERATION)?,
             manifest_sha256: column(&row, "manifest_sha256", OPERATION)?,
         }))
+    }
+
+    /// Returns the digests of the manifests of all backups that were made of the MetaDB: by them its
+    /// backups are told from those of others.
+    pub async fn backup_digests(&self) -> Result<BTreeSet<String>> {
+        const OPERATION: &str = "list the backups that were made";
+        let rows = sqlx::query(DIGESTS).fetch_all(self.reader()).await.during(OPERATION)?;
+        rows.iter().map(|row| column(row, "manifest_sha256", OPERATION)).collect()
     }
 
     /// Tells the audit log that the MetaDB was restored from a backup.

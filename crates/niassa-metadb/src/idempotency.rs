@@ -10,9 +10,9 @@ use niassa_model::account::AccountId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bulk;
 use crate::error::{During, Result, decode};
 use crate::pool::{Writing, column};
+use crate::{Access, MetaDb, bulk};
 
 /// How long an answer is kept, in microseconds.
 const KEPT_MICROS: i64 = 24 * 3_600 * 1_000_000;
@@ -70,8 +70,21 @@ sql! {
     KEEP = "update idempotency set answer = j.value ->> 2, created_at = $1 from json_each($2) j \
         where idempotency.account = cast(j.value ->> 0 as bigint) \
             and idempotency.key = j.value ->> 1";
+    /// Whether a key has an answer. `$1`: account; `$2`: key.
+    IS_ANSWERED = "select count(*) from idempotency \
+        where account = $1 and key = $2 and answer <> ''";
     /// Removes what is too old. `$1`: the oldest time that stays.
     REMOVE = "delete from idempotency where created_at < $1";
+}
+
+impl MetaDb {
+    /// Tells whether a request was answered before under a key: asking again makes nothing new.
+    pub async fn is_answered(&self, access: &Access, once: &OnceKey) -> Result<bool> {
+        const OPERATION: &str = "look whether a request was answered";
+        let asked = sqlx::query(IS_ANSWERED).bind(access.account.0).bind(&once.key);
+        let row = asked.fetch_one(self.reader()).await.during(OPERATION)?;
+        Ok(column::<i64>(&row, 0, OPERATION)? > 0)
+    }
 }
 
 /// Looks up a key and, where it is new, takes it until the end of the transaction.

@@ -1,7 +1,9 @@
 //! Limits: how many runs of a workflow, of an account or with a label may run at a time.
 //!
-//! What counts is pending or running, or was given to a launcher that has not recorded its launch yet.
-//! Where limits are set, launchers take turns, so that two of them never fill one twice.
+//! What counts is pending or running, is being cancelled after its launch, for its processes may still
+//! run, or was given to a launcher that has not recorded its launch yet. Where limits are set, launchers
+//! take turns, so that two of them never fill one twice. A run that is made already claimed is counted
+//! before it is made, not in the same transaction: two of them at one moment may both find the last room.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +71,9 @@ pub struct FullLimit {
 /// through all runs that wait: few of them are claimed.
 macro_rules! running {
     () => {
-        "(select count(*) from run r where r.status in ('pending', 'running') and \
+        "(select count(*) from run r where r.status in ('pending', 'running', 'submitted_cancel') \
+            and (r.status <> 'submitted_cancel' or r.place_key is not null \
+                or r.claim_until > cast($1 as bigint)) and \
             case l.kind when 'workflow' then cast(r.workflow as text) \
                 when 'account' then cast(r.owner as text) else r.host end = l.subject) + \
          (select count(*) from run r where r.claim_until > 0 \
@@ -93,6 +97,12 @@ sql! {
             on l.subject = case l.kind when 'workflow' then cast(o.workflow as text) \
                 when 'account' then cast(o.owner as text) else o.host end \
         where o.swid = $2 order by l.kind");
+    /// Limits on a run that is not made yet, with how many runs each counts. `$1`: time; `$2`:
+    /// workflow; `$3`: account; `$4`: label.
+    OF_NEW = concat!("select l.kind, l.runs, ", running!(), " from run_limit l \
+        where l.subject = case l.kind when 'workflow' then cast(cast($2 as bigint) as text) \
+            when 'account' then cast(cast($3 as bigint) as text) else cast($4 as text) end \
+        order by l.kind");
     /// The subject of a limit, where there is such a thing. `$1`: kind; `$2`: accession, address or
     /// label.
     SUBJECT = "select cast(w.swid as text) as subject from workflow w \
@@ -207,14 +217,40 @@ impl MetaDb {
             .fetch_all(self.reader())
             .await
             .during(operation)?;
-        for row in &rows {
-            let runs: i64 = column(row, "runs", operation)?;
-            if column::<i64>(row, "running", operation)? >= runs {
-                return Ok(Some(FullLimit { kind: kind(row, operation)?, runs }));
-            }
-        }
-        Ok(None)
+        full(&rows, operation)
     }
+
+    /// Returns a limit that leaves no room for a run of a workflow that the caller would launch at
+    /// once with a label, if one does.
+    pub async fn full_limit_for(
+        &self,
+        access: &Access,
+        workflow: Accession,
+        host: &HostLabel,
+    ) -> Result<Option<FullLimit>> {
+        const OPERATION: &str = "look whether a limit is full";
+        let now = self.now().await?.as_micros();
+        let rows = sqlx::query(OF_NEW)
+            .bind(now)
+            .bind(workflow.get())
+            .bind(access.account.0)
+            .bind(host.as_str())
+            .fetch_all(self.reader())
+            .await
+            .during(OPERATION)?;
+        full(&rows, OPERATION)
+    }
+}
+
+/// Finds the first limit that is full.
+fn full(rows: &[AnyRow], operation: &'static str) -> Result<Option<FullLimit>> {
+    for row in rows {
+        let runs: i64 = column(row, "runs", operation)?;
+        if column::<i64>(row, "running", operation)? >= runs {
+            return Ok(Some(FullLimit { kind: kind(row, operation)?, runs }));
+        }
+    }
+    Ok(None)
 }
 
 /// The room that limits leave while runs are chosen.

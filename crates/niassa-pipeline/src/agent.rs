@@ -30,6 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const WAIT_SECONDS: u32 = 25;
 /// How long events are asked for before a stream is tried again.
 const ASKED_FOR: Duration = Duration::from_mins(10);
+/// This program's version.
+const OURS: &str = env!("CARGO_PKG_VERSION");
 /// Parts of logs that are read at a time.
 const LOGS_AT_A_TIME: usize = 4;
 
@@ -71,7 +73,8 @@ impl Wakes {
             at_a_time: Arc::new(Semaphore::new(LOGS_AT_A_TIME)),
         };
         let from = EventQuery { serves: Some(reading.reader.serves()), ..EventQuery::default() };
-        let follower = Follower { client, reading, from, sender, pause: FIRST_PAUSE };
+        let (pause, version) = (FIRST_PAUSE, OURS.to_owned());
+        let follower = Follower { client, reading, from, sender, pause, version };
         Self { heard, following: tokio::spawn(follower.follow()) }
     }
 
@@ -103,6 +106,8 @@ struct Follower {
     from: EventQuery,
     sender: watch::Sender<Heard>,
     pause: Duration,
+    /// The version of the service, as far as it was told.
+    version: String,
 }
 
 impl Follower {
@@ -133,6 +138,7 @@ impl Follower {
         let stream = self.client.follow(&self.from).await;
         let mut stream = stream.map_err(ListenError::NotBegun)?;
         self.hears(Stream::Open);
+        self.compare_versions().await;
         while let Some(event) = stream.next().await.map_err(ListenError::Broken)? {
             match event {
                 StreamEvent::Entry(entry) => self.entry(&entry),
@@ -140,6 +146,20 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// Says once when the service is of another version than this program: it may have been exchanged
+    /// while the stream was broken. What cannot be known now is asked with the next stream.
+    async fn compare_versions(&mut self) {
+        let Ok(told) = self.client.whoami().await else { return };
+        let theirs = told.service_version;
+        if theirs != self.version && theirs != OURS {
+            tracing::warn!(
+                "the service is of version {theirs}, this agent of {OURS}; both go on, install the \
+                 same version on both sides"
+            );
+        }
+        self.version = theirs;
     }
 
     /// Asks for events again and again, for a while.
@@ -154,6 +174,7 @@ impl Follower {
             if is_first {
                 tracing::info!("streams of events are held back on the way; events are asked for");
                 self.hears(Stream::Asked);
+                self.compare_versions().await;
             }
             events.read_logs.into_iter().for_each(|question| self.reading.begin(question));
             events.entries.iter().for_each(|entry| self.entry(entry));

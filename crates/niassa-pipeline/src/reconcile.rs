@@ -11,6 +11,7 @@ pub(crate) mod evidence;
 pub(crate) mod handover;
 mod lease;
 mod prepare;
+mod withdrawn;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -182,7 +183,7 @@ impl Reconciler {
                 let decided = move || decide_each(prepared, &work_dir, &home);
                 let (ready, refused_here) = blocking(decided).await??;
                 refused.extend(refused_here);
-                self.hand_over(ready).await?
+                self.hand_over(ready, on).await?
             };
             launched.extend(of_place);
         }

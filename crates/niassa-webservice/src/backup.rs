@@ -8,7 +8,7 @@
 //! 20261130T120000.000000Z/{manifest.json,SHA256SUMS,metadb.db | metadb.pgdump}
 //! ```
 //!
-//! A backup appears whole, synced, or not at all. The MetaDB is copied first: an archive is stored
+//! A backup appears whole, synced, or not at all; it goes in the same way. The MetaDB is copied first: an archive is stored
 //! before its row is written, so whatever the copy names is there. A server is copied by its own
 //! programs, which this crate does not start: whoever asks runs them between `begin` and `finish`.
 
@@ -16,6 +16,7 @@ mod archives;
 mod error;
 mod files;
 mod manifest;
+mod prune;
 mod restore;
 
 use std::fs::{self, File, TryLockError};
@@ -32,6 +33,7 @@ use crate::config::ServiceConfig;
 pub(crate) use archives::{ArchiveState, state_of};
 pub use error::BackupError;
 pub use manifest::{Database, Manifest};
+pub use prune::{Keep, NotRemoved};
 pub use restore::{Restored, Restoring};
 
 use files::failed;
@@ -73,6 +75,10 @@ pub struct Finished {
     pub manifest: Manifest,
     /// How many archives were not in the folder of backups before.
     pub copied: usize,
+    /// The folders of older backups that were removed.
+    pub removed: Vec<PathBuf>,
+    /// Older backups that should have been removed, and are there.
+    pub not_removed: Vec<NotRemoved>,
 }
 
 impl Backup {
@@ -105,8 +111,9 @@ impl Backup {
         Ok(Some(ServerCopy { server, snapshot: Some(snapshot.name.clone()), file }))
     }
 
-    /// Copies the archives, writes down what is there, and lets the backup appear.
-    pub async fn finish(mut self) -> Result<Finished, BackupError> {
+    /// Copies the archives, writes down what is there, lets the backup appear, and only then removes
+    /// older ones that are not to be kept.
+    pub async fn finish(mut self, keep: Keep) -> Result<Finished, BackupError> {
         if let Some(snapshot) = self.snapshot.take() {
             snapshot.release().await?;
         }
@@ -131,8 +138,11 @@ impl Backup {
             manifest_sha256,
         };
         self.metadb.record_backup(&made).await?;
+        let ours = self.metadb.backup_digests().await?;
+        let pruned = prune::prune(&self.to, &folder, keep, &ours)?;
         self.metadb.close().await;
-        Ok(Finished { folder, manifest, copied: archives.new })
+        let prune::Pruned { removed, not_removed } = pruned;
+        Ok(Finished { folder, manifest, copied: archives.new, removed, not_removed })
     }
 }
 

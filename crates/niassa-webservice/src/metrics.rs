@@ -4,6 +4,7 @@
 //! how long runs waited for a claim, how late the ends of steps became known, and how launchers say that
 //! they use schedulers. The text is Prometheus' form, version 0.0.4.
 
+mod ended;
 pub(crate) mod gauges;
 mod histogram;
 pub(crate) mod text;
@@ -14,6 +15,7 @@ use axum::http::StatusCode;
 use niassa_api::facts::SchedulerUse;
 use niassa_model::place::EngineKind;
 
+use ended::EndedRuns;
 use histogram::Histogram;
 use text::{Kind, family};
 
@@ -45,6 +47,8 @@ pub(crate) struct Metrics {
     pub(crate) claim_lag: Histogram,
     /// From the end of an attempt to its record; by the clocks of two machines.
     pub(crate) propagation_lag: Histogram,
+    /// The runs that ended, as counted last.
+    pub(crate) ended: EndedRuns,
     slurm: SchedulerCalls,
     sge: SchedulerCalls,
 }
@@ -61,6 +65,7 @@ impl Default for Metrics {
             answers: Default::default(),
             claim_lag: Histogram::of(LAGS),
             propagation_lag: Histogram::of(LAGS),
+            ended: EndedRuns::default(),
             slurm: SchedulerCalls::default(),
             sge: SchedulerCalls::default(),
         }

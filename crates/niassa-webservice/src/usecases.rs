@@ -17,6 +17,7 @@ pub(crate) mod grant_launch;
 pub(crate) mod hold_host;
 pub(crate) mod import_run;
 pub(crate) mod install_bundle;
+mod launch_at_once;
 pub(crate) mod lineage;
 pub(crate) mod look;
 pub(crate) mod prioritize;

@@ -40,7 +40,7 @@ cat >/usr/local/sbin/systemctl <<'SYSTEMCTL'
 #!/bin/sh
 echo "$*" >>/run/systemctl
 case "$*" in
-"stop niassa.service"*) kill "$(cat /run/niassa.pid)" && tail --pid="$(cat /run/niassa.pid)" -f /dev/null ;;
+"stop niassa.service"*) if kill "$(cat /run/niassa.pid)" 2>/dev/null; then tail --pid="$(cat /run/niassa.pid)" -f /dev/null; fi ;;
 esac
 SYSTEMCTL
 chmod 755 /usr/local/sbin/systemctl
@@ -107,8 +107,20 @@ if kill -0 "$(cat /run/niassa.pid)" 2>/dev/null; then fail 'the service still ru
 say 'removed: stopped, the program gone, configuration and data kept'
 
 dpkg --purge niassa >>/run/dpkg.log 2>&1 || { cat /run/dpkg.log; fail 'dpkg --purge'; }
+[ -e /var/lib/niassa/niassa.db ] || fail 'purging took the MetaDB, and nobody had said so'
+[ "$(stat --format %U /var/lib/niassa/niassa.db)" = niassa ] || fail 'the MetaDB has no owner any more'
+grep -q 'the MetaDB and the archives in /var/lib/niassa are kept' /run/dpkg.log || fail 'purging does not say what it left'
+[ ! -e /etc/niassa ] || fail 'purging left the configuration'
+say 'purged: the MetaDB and its user are kept, and that is said'
+
+dpkg --install "$package" >>/run/dpkg.log 2>&1 || { cat /run/dpkg.log; fail 'dpkg --install, once more'; }
+grep -q 'the MetaDB that was kept' /run/dpkg.log || fail 'installing once more does not say that there is a MetaDB'
+runuser -u niassa -- seqware metadb check --metadb /var/lib/niassa/niassa.db >/run/check.log || [ $? = 9 ] ||
+    { cat /run/check.log; fail 'what was kept is no MetaDB'; }
+touch /var/lib/niassa/remove-on-purge
+dpkg --purge niassa >>/run/dpkg.log 2>&1 || { cat /run/dpkg.log; fail 'dpkg --purge, with leave'; }
 listing >/run/after
 left=$(comm -13 /run/before /run/after)
 [ -z "$left" ] || fail "purging left: $left"
 if getent passwd niassa >/dev/null || getent group niassa >/dev/null; then fail 'the user is left'; fi
-say 'purged: nothing is left'
+say 'purged with leave: nothing is left'

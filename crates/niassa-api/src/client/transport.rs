@@ -208,17 +208,29 @@ impl Client {
         if let Some(http) = self.shared.http.get() {
             return Ok(http);
         }
-        let made = self.make_http()?;
+        let made = self.make_http(TlsFacts::Forgotten)?;
         Ok(self.shared.http.get_or_init(|| made))
     }
 
-    fn make_http(&self) -> Result<reqwest::Client, ClientError> {
+    /// Returns the certificate (DER) that the service shows, which was found good; `None` where no
+    /// TLS is spoken. It makes a connection of its own.
+    pub async fn shown_certificate(&self) -> Result<Option<Vec<u8>>, ClientError> {
+        let limit = niassa_model::limits::REQUEST_TIMEOUT;
+        let http = self.make_http(TlsFacts::Kept)?;
+        let asked = http.get(self.route(crate::paths::LIVEZ)).timeout(limit).send().await;
+        let answer = asked.map_err(|error| self.no_answer(error, limit))?;
+        let facts = answer.extensions().get::<reqwest::tls::TlsInfo>();
+        Ok(facts.and_then(|facts| facts.peer_certificate()).map(<[u8]>::to_vec))
+    }
+
+    fn make_http(&self, facts: TlsFacts) -> Result<reqwest::Client, ClientError> {
         let config = &self.shared.config;
         let mut builder = reqwest::Client::builder()
             .user_agent(&config.user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true)
+            .tls_info(facts == TlsFacts::Kept)
             .no_proxy();
         if let Some(path) = &config.ca {
             let pem = fs::read(path)
@@ -231,6 +243,13 @@ impl Client {
         }
         builder.build().map_err(ClientError::SetUp)
     }
+}
+
+/// Whether what was agreed on at the beginning of a TLS connection is kept with each answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TlsFacts {
+    Kept,
+    Forgotten,
 }
 
 impl Call {

@@ -1,5 +1,6 @@
 //! Limits and priorities on both databases.
 
+use niassa_model::run::RunStatus;
 use niassa_model::step::Outcome;
 
 use super::{FullLimit, LimitKind, LimitOn};
@@ -8,7 +9,7 @@ use crate::actions::Word;
 use crate::claims::{ClaimRequest, ClaimedRun};
 use crate::desires::WishRefused;
 use crate::grants::NewLaunchGrant;
-use crate::testing::launches::{Launches, account, fact, launch};
+use crate::testing::launches::{CANCELLED, Launches, account, fact, launch};
 use crate::testing::on_both;
 
 /// Ends a run that was claimed by `a`.
@@ -46,6 +47,66 @@ on_both! {
         assert!(site.metadb.remove_limit(&site.bob, &here).await.unwrap());
         assert!(!site.metadb.remove_limit(&site.bob, &here).await.unwrap());
         assert_eq!(site.claim(&launch("c", "here")).await.claims.len(), 2);
+    }
+
+    /// A run that is being cancelled has its room until nothing of it can run any more; one that was
+    /// never launched gives it back at once.
+    fn what_is_being_cancelled_still_counts(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let here: niassa_model::host::HostLabel = "here".parse().unwrap();
+        site.metadb.set_limit(&site.bob, &LimitOn::Host(here.clone()), 1).await.unwrap();
+        let room = async || {
+            let full = site.metadb.full_limit_for(&site.bob, site.workflow, &here).await.unwrap();
+            full.is_none()
+        };
+        let never = site.schedule("here").await.swid;
+        let other = site.schedule("here").await.swid;
+        assert!(room().await);
+        let first = site.claim_one("a", "here").await;
+        assert_eq!(first.swid, never);
+        site.metadb.cancel_runs(&site.bob, &[never]).await.unwrap();
+        assert!(!room().await, "its launcher has not heard of the cancel yet");
+        site.release("a", &first).await;
+        assert!(room().await, "it was never launched");
+
+        let launched = site.claim_one("a", "here").await;
+        assert_eq!(launched.swid, other);
+        assert_eq!(site.launch("a", &launched).await, [Word::Go; 4]);
+        site.release("a", &launched).await;
+        let waits = site.schedule("here").await.swid;
+        site.metadb.cancel_runs(&site.bob, &[other]).await.unwrap();
+        assert_eq!(site.status(other).await, RunStatus::SubmittedCancel);
+        assert!(!room().await, "its steps may still run");
+        assert_eq!(site.claim(&launch("b", "here")).await.claims.len(), 0);
+        let row = site.metadb.run(&site.bob, waits).await.unwrap().unwrap();
+        assert_eq!(row.full_limit, Some(FullLimit { kind: LimitKind::Host, runs: 1 }));
+        site.facts(&[fact(&launched, 0, 1, CANCELLED), fact(&launched, 1, 1, CANCELLED)]).await;
+        assert_eq!(site.status(other).await, RunStatus::Cancelled);
+        assert_eq!(site.claim_one("b", "here").await.swid, waits);
+    }
+
+    /// Whoever would launch at once is told of the limit that is in the way.
+    fn a_run_that_is_not_made_yet_needs_room_too(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let workflow = site.workflow;
+        let full = async |host: &str| {
+            let host = host.parse().unwrap();
+            let full = site.metadb.full_limit_for(&site.bob, workflow, &host).await.unwrap();
+            full.map(|limit| (limit.kind, limit.runs))
+        };
+        let set = async |on: LimitOn, runs: u32| {
+            assert!(site.metadb.set_limit(&site.bob, &on, runs).await.unwrap());
+        };
+        set(LimitOn::Host("here".parse().unwrap()), 1).await;
+        assert_eq!(full("here").await, None);
+        site.schedule_claimed("here", "a").await;
+        assert_eq!(full("here").await, Some((LimitKind::Host, 1)));
+        assert_eq!(full("there").await, None);
+        set(LimitOn::Account("bob@lab.net".parse().unwrap()), 1).await;
+        assert_eq!(full("there").await, Some((LimitKind::Account, 1)));
+        set(LimitOn::Account("bob@lab.net".parse().unwrap()), 2).await;
+        set(LimitOn::Workflow(workflow), 0).await;
+        assert_eq!(full("there").await, Some((LimitKind::Workflow, 0)));
     }
 
     /// What a limit holds back keeps nothing behind it from being launched.

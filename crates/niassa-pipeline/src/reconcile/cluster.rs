@@ -104,6 +104,8 @@ impl Reconciler {
         let LookedAt { mut runs, refused, queue } = looked;
         self.record_refusals(refused, on).await?;
         self.record_before(cluster, &mut runs).await?;
+        let stale = runs.iter().filter(|run| run.word == Word::Stale);
+        self.tell_withdrawn(stale.map(|run| run.claim.swid).collect(), on).await;
         runs.retain(|run| run.word != Word::Stale);
         failpoint::reach("launcher.recorded");
         let queue = match queue {

@@ -16,7 +16,7 @@ use niassa_model::run::reconcile::Decision;
 use niassa_model::time::Timestamp;
 
 use super::evidence::{OpenRun, index_of, new_attempts, orders};
-use super::{PipelineError, Reconciler, action, blocking, held};
+use super::{Listener, PipelineError, Reconciler, action, blocking, held};
 use crate::engine::local::{LocalHome, Order, client};
 use crate::place::machine;
 
@@ -47,6 +47,7 @@ impl Reconciler {
     pub(super) async fn hand_over(
         &self,
         mut ready: Vec<Ready>,
+        on: Listener<'_>,
     ) -> Result<Vec<Accession>, PipelineError> {
         let mut words = vec![Word::Go; ready.len()];
         let mut actions = Vec::new();
@@ -70,6 +71,8 @@ impl Reconciler {
                 words[position] = Word::Stale;
             }
         }
+        let stale = ready.iter().zip(&words).filter(|(_, word)| **word == Word::Stale);
+        self.tell_withdrawn(stale.map(|(run, _)| run.claim.swid).collect(), on).await;
         let may_act = |run: &Ready, word: Word| match run.claim.desire {
             // Closing and stopping is what a cancelled run is claimed for.
             Desire::Cancel => word != Word::Stale,

@@ -14,7 +14,7 @@ use super::files::{self, SummedFile, failed};
 /// The file of the manifest.
 pub(super) const MANIFEST: &str = "manifest.json";
 /// The digests of the manifest and of the copy, as `sha256sum --check` reads them.
-const SUMS: &str = "SHA256SUMS";
+pub(super) const SUMS: &str = "SHA256SUMS";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +99,14 @@ impl Manifest {
         let sums = format!("{of_copy}  {name}\n{sha256}  {MANIFEST}\n");
         files::write(&folder.join(SUMS), &sums)?;
         Ok(sha256)
+    }
+
+    /// Looks whether the copy of the database is what it was when it was made.
+    pub(super) fn agrees_with(&self, copy: &Path) -> Result<(), BackupError> {
+        match files::digest(copy)? == (self.file.size, self.file.sha256.clone()) {
+            true => Ok(()),
+            false => Err(BackupError::Changed(copy.to_owned())),
+        }
     }
 
     /// Reads a manifest that is what its digest says. Returns its digest as well.

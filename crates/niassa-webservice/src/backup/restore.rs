@@ -50,9 +50,7 @@ impl Restoring {
             return Err(BackupError::OtherDatabase { found, location });
         }
         let source = folder.join(&manifest.file.name);
-        if files::digest(&source)? != (manifest.file.size, manifest.file.sha256.clone()) {
-            return Err(BackupError::Changed(source));
-        }
+        manifest.agrees_with(&source)?;
         let known = schema_version(&location);
         if manifest.schema > known {
             return Err(BackupError::Newer { found: manifest.schema, known });

@@ -63,9 +63,13 @@ impl Place {
     }
 
     async fn back_up(&self) -> Finished {
+        self.back_up_keeping(Keep::All).await
+    }
+
+    async fn back_up_keeping(&self, keep: Keep) -> Finished {
         let backup = Backup::begin(&self.config("data"), &self.path("backups")).await.unwrap();
         assert!(backup.server_copy().unwrap().is_none());
-        backup.finish().await.unwrap()
+        backup.finish(keep).await.unwrap()
     }
 
     async fn restore(&self, from: &Path, data: &str) -> Result<Restored, BackupError> {
@@ -165,4 +169,69 @@ async fn two_backups_do_not_meet_and_halves_are_removed() {
 fn names_sort_by_time() {
     let at = |micros| name(Timestamp::from_micros(micros));
     assert_eq!(at(1_800_000_000_000_042), "20270115T080000.000042Z");
+}
+
+/// Names the folders of a folder of backups, hidden ones too.
+fn folders(place: &Place) -> Vec<String> {
+    let entries = fs::read_dir(place.path("backups")).unwrap().map(|entry| entry.unwrap());
+    let folders = entries.filter(|entry| entry.file_type().unwrap().is_dir());
+    let mut names: Vec<_> = folders.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn name_of(finished: &Finished) -> String {
+    finished.folder.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_newest_backups_are_kept() {
+    let two = Keep::Newest(2.try_into().unwrap());
+    let place = Place::new().await;
+    place.install("one").await;
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(place.back_up().await);
+    }
+    let last = place.back_up_keeping(two).await;
+    assert_eq!(last.removed, [&made[0], &made[1], &made[2]].map(|one| one.folder.clone()));
+    assert_eq!(last.not_removed, []);
+    assert_eq!(folders(&place), [name_of(&made[3]), name_of(&last), "bundles".to_owned()]);
+    place.restore(&made[3].folder, "new").await.unwrap();
+    place.restore(&place.path("backups"), "newer").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_finished_backup_of_the_same_metadb_is_never_removed() {
+    let one = Keep::Newest(1.try_into().unwrap());
+    let (place, other) = (Place::new().await, Place::new().await);
+    // The backup of another MetaDB, under a name as good as ours.
+    let theirs = other.back_up().await;
+    fs::create_dir(place.path("backups")).unwrap();
+    fs::rename(&theirs.folder, place.path("backups").join(name_of(&theirs))).unwrap();
+    let mut stays = vec![name_of(&theirs), "bundles".to_owned()];
+    // Ours, each spoilt in another way.
+    let shorter = |folder: &Path| fs::write(folder.join("metadb.db"), "half").unwrap();
+    let noted = |folder: &Path| fs::write(folder.join("why-i-keep-this"), "audit").unwrap();
+    let changed = |folder: &Path| fs::write(folder.join("SHA256SUMS"), "").unwrap();
+    for spoil in [&shorter as &dyn Fn(&Path), &noted, &changed] {
+        let spoilt = place.back_up().await;
+        spoil(&spoilt.folder);
+        stays.push(name_of(&spoilt));
+    }
+    let renamed = place.back_up().await;
+    fs::rename(&renamed.folder, place.path("backups/before-the-move")).unwrap();
+    stays.push("before-the-move".to_owned());
+    let linked = place.back_up().await;
+    fs::rename(&linked.folder, place.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink(place.path("elsewhere"), &linked.folder).unwrap();
+    fs::create_dir(place.path("backups/photos")).unwrap();
+    stays.push("photos".to_owned());
+    let good = place.back_up().await;
+    let last = place.back_up_keeping(one).await;
+    assert_eq!(last.removed, [good.folder]);
+    stays.push(name_of(&last));
+    stays.sort();
+    assert_eq!(folders(&place), stays);
+    assert!(linked.folder.join("manifest.json").is_file());
 }

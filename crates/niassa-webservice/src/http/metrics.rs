@@ -52,6 +52,7 @@ impl FromRequestParts<App> for Watcher {
 async fn metrics(State(app): State<App>, _: Watcher) -> Result<impl IntoResponse, Failed> {
     let mut text = String::new();
     app.metrics.write(&mut text);
-    gauges::write(&app.metadb.gauges().await?, &mut text);
+    let ended = app.metrics.ended.counted(&*app.clock, app.metadb.ended_runs()).await?;
+    gauges::write(&app.metadb.gauges().await?, &ended, &mut text);
     Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text))
 }

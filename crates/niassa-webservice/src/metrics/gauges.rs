@@ -5,11 +5,13 @@ use niassa_model::run::RunStatus;
 
 use super::text::{Kind, family, seconds};
 
-/// Writes the numbers.
-pub(crate) fn write(gauges: &Gauges, text: &mut String) {
-    let mut runs = family(text, "niassa_runs", Kind::Gauge, "Runs, by status.");
+/// Writes the numbers; `ended` are the runs that ended, by status.
+pub(crate) fn write(gauges: &Gauges, ended: &[(RunStatus, i64)], text: &mut String) {
+    let help = "Runs, by status: active ones as of now, those that ended as counted within the \
+        last minute.";
+    let mut runs = family(text, "niassa_runs", Kind::Gauge, help);
     for status in RunStatus::ALL {
-        let counted = gauges.runs.iter().find(|(of, _)| *of == status);
+        let counted = gauges.active.iter().chain(ended).find(|(of, _)| *of == status);
         runs.sample(&[("status", status.as_str())], counted.map_or(0, |(_, runs)| *runs));
     }
     let help = "Host labels for which runs wait for a launcher.";

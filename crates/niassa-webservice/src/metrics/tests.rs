@@ -8,14 +8,14 @@ use super::*;
 
 fn of(gauges: &Gauges) -> String {
     let mut text = String::new();
-    gauges::write(gauges, &mut text);
+    gauges::write(gauges, &[(RunStatus::Completed, 3)], &mut text);
     text
 }
 
 #[test]
 fn labels_are_escaped_and_ages_counted_in_seconds() {
     let gauges = Gauges {
-        runs: vec![(RunStatus::Completed, 3)],
+        active: vec![(RunStatus::Running, 2)],
         waiting: vec![Waiting {
             host: "a \"b\" \\c".to_owned(),
             runs: 2,
@@ -27,6 +27,7 @@ fn labels_are_escaped_and_ages_counted_in_seconds() {
     };
     let text = of(&gauges);
     for line in [
+        "niassa_runs{status=\"running\"} 2",
         "niassa_runs{status=\"completed\"} 3",
         "niassa_runs{status=\"submitted_cancel\"} 0",
         "niassa_waiting_runs{host=\"a \\\"b\\\" \\\\c\"} 2",
@@ -37,7 +38,8 @@ fn labels_are_escaped_and_ages_counted_in_seconds() {
     ] {
         assert!(text.lines().any(|one| one == line), "no `{line}` in:\n{text}");
     }
-    let nothing = Gauges { runs: vec![], waiting: vec![], labels: 0, last_backup: None, ..gauges };
+    let nothing =
+        Gauges { active: vec![], waiting: vec![], labels: 0, last_backup: None, ..gauges };
     assert!(of(&nothing).contains("niassa_queue_age_seconds 0\n"));
     assert!(!of(&nothing).contains("last_backup"));
 }

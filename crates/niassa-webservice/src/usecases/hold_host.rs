@@ -1,6 +1,5 @@
 //! Holds labels, so that they give out no new launches, and releases them.
 
-use niassa_api::error::ProblemCode;
 use niassa_metadb::Access;
 use niassa_model::host::HostLabel;
 
@@ -27,15 +26,4 @@ pub(crate) async fn release(app: &App, access: &Access, host: &HostLabel) -> Res
         return Ok(());
     }
     Err(Failed::not_found(format_args!("hold of host {host}")))
-}
-
-/// Refuses a run that is created already claimed where its label gives out nothing.
-pub(super) async fn check_not_held(app: &App, host: &HostLabel) -> Result<(), Failed> {
-    match app.metadb.hold_of_host(host).await? {
-        Some(reason) => {
-            let detail = format!("host {host} is held and launches nothing new: {reason}");
-            Err(Failed::new(ProblemCode::Conflict, detail))
-        }
-        None => Ok(()),
-    }
 }

@@ -14,7 +14,7 @@ use niassa_model::run::RunTag;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{check_holder, check_number};
-use super::hold_host::check_not_held;
+use super::launch_at_once::check_may_launch;
 use super::prioritize::check_priority;
 use crate::app::App;
 use crate::error::Failed;
@@ -54,9 +54,7 @@ pub(super) async fn schedule_from(
     once: Option<OnceKey>,
 ) -> Result<ScheduledRun, Failed> {
     check(&request)?;
-    if request.claim_for.is_some() {
-        check_not_held(app, &request.host).await?;
-    }
+    check_may_launch(app, access, &request, once.as_ref()).await?;
     let workflow = request.workflow;
     let sources = request.sources.into_iter().map(with_short_name).collect();
     let asked = AskedValues { sources, overrides: request.overrides };

@@ -1,5 +1,6 @@
 //! `seqware check`.
 
+mod certificate;
 mod found;
 mod launcher;
 mod machine;

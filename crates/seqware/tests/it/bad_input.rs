@@ -61,10 +61,16 @@ fn an_agent_and_a_service_of_other_versions_go_on() {
     let bob = site.account("bob@lab.net");
     let (workflow, starts) = counting(&site, &bob);
     let proxy = Proxy::before(&site, Way::Newer);
-    let _agent = Agent::start(&proxy.user(&bob));
+    let newer = proxy.user(&bob);
+    let checked = newer.seqware(&["check"]).stdout;
+    assert!(checked.contains("install the same version on both sides"), "{checked}");
+    let _agent = Agent::start(&newer);
     let run = bob.schedule(workflow, "here", &[]);
     until(&bob, run, "completed");
     started_once(&starts, &[run]);
+    let told = "install the same version on both sides";
+    wait_for("the agent says so too", || log(&bob).contains(told));
+    assert_eq!(log(&bob).matches(told).count(), 1, "{}", log(&bob));
 }
 
 #[test]
@@ -124,11 +130,16 @@ fn a_grant_that_is_withdrawn_in_the_middle_of_a_launch_costs_no_run() {
         let run = alice.schedule(workflow, "here", &[]);
         let mut command = svc.command();
         command.args(LAUNCH).env("NIASSA_FAILPOINT", format!("{point}=stall"));
-        let mut launcher = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let launcher = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         wait_for("the launcher stands still", || is_stopped(launcher.id()));
         alice.seqware(&["grant", "revoke", &(number + 1).to_string()]).ok();
         kill_process(Pid::from_child(&launcher), Signal::CONT).unwrap();
-        launcher.wait().unwrap();
+        let said = launcher.wait_with_output().unwrap().stderr;
+        let said = String::from_utf8_lossy(&said);
+        // Before the service has agreed the launch comes to nothing, and why is said.
+        let told = format!("run {run}: it may not be launched by this account any more");
+        let is_told = said.contains(&told) && said.contains("seqware grant launch");
+        assert_eq!(is_told, *point == "launcher.claimed", "{point}: {said}");
         svc.seqware(&["workflow-run", "propagate-statuses"]);
         let accession = run.to_string();
         svc.seqware(&["workflow-run", "report", "--accession", &accession]).fails(3);

@@ -135,3 +135,28 @@ fn the_skeleton_of_a_new_bundle_runs() {
     let launched = bob.seqware(&["bundle", "launch", "--dir", "CountReads"]).ok();
     assert!(launched.stdout.contains("4 of 4 steps done"), "{}", launched.stdout);
 }
+
+#[test]
+fn a_direct_launch_is_told_of_holds_and_limits() {
+    let site = Site::start();
+    let (bob, admin) = (site.account("bob@lab.net"), site.admin());
+    let dir = site.bundle("counted", &counted(&site, "true"));
+    let direct = ["bundle", "launch", "--host", "here", "--dir", dir.to_str().unwrap()];
+    let workflow = bob.install(&dir);
+    let waits = bob.schedule(workflow, "here", &[]);
+    let runs = || bob.seqware(&["workflow-run", "report", "-q"]).ok().stdout;
+    let limit = ["limit", "set", "--host", "here", "--runs", "1"];
+    admin.seqware(&limit).ok();
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    let before = runs();
+    let full = bob.seqware(&direct).fails(5).stderr;
+    assert!(full.contains("limit of 1 running run on here"), "{full}");
+    assert!(full.contains("seqware workflow schedule --accession"), "{full}");
+    bob.propagate_until(waits, "completed");
+    admin.seqware(&["host", "hold", "--host", "here", "--reason", "new disks"]).ok();
+    let held = bob.seqware(&direct).fails(5).stderr;
+    assert!(held.contains("here is held") && held.contains("new disks"), "{held}");
+    assert_eq!(runs(), before, "what was refused was not made");
+    admin.seqware(&["host", "release", "--host", "here"]).ok();
+    bob.seqware(&direct).ok();
+}

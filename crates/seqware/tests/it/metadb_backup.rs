@@ -61,7 +61,9 @@ fn a_backup_of_a_busy_service_serves_in_a_new_place(database: Database) {
             last
         });
         metadb(&site, "backup", &data, &["--to", to]).ok();
-        let second = metadb(&site, "backup", &data, &["--to", to, "--json"]).ok().json();
+        let more = ["--to", to, "--keep", "1", "--json"];
+        let second = metadb(&site, "backup", &data, &more).ok().json();
+        assert_eq!(second["removed"].as_array().unwrap().len(), 1, "{second}");
         is_over.store(true, Ordering::Relaxed);
         assert_eq!(second["copied"], 0, "archives are copied once");
         (scheduling.join().unwrap(), second["manifest"].clone())

@@ -175,8 +175,16 @@ fn with_news(message: &[u8]) -> Vec<u8> {
     let mut changed = lines.collect::<Vec<_>>().join("\r\n").into_bytes();
     changed.push(b'{');
     changed.extend_from_slice(news);
-    changed.extend_from_slice(&body[1..]);
+    // Another version of the same length, where one is told.
+    let body = String::from_utf8_lossy(&body[1..]);
+    let version = env!("CARGO_PKG_VERSION");
+    let (ours, theirs) = (said(version), said(&format!("9{}", &version[1..])));
+    changed.extend_from_slice(body.replace(&ours, &theirs).as_bytes());
     changed
+}
+
+fn said(version: &str) -> String {
+    format!("\"service_version\":\"{version}\"")
 }
 
 #[test]

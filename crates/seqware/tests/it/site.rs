@@ -194,6 +194,12 @@ impl Site {
         self.service.as_ref().map(Child::id)
     }
 
+    /// Returns the first of the site's processes whose command line has a word.
+    pub fn pid_of(&self, word: &str) -> Option<u32> {
+        let found = self.processes().into_iter().find(|(_, line)| line.contains(word));
+        found.and_then(|(pid, _)| u32::try_from(pid).ok())
+    }
+
     /// Returns what the service wrote to stderr.
     pub fn service_log(&self) -> String {
         fs::read_to_string(self.folder.path().join("service.log")).unwrap_or_default()

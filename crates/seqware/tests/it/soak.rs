@@ -2,7 +2,9 @@
 //! looked at in the end; the memory of service and agents all the while.
 //!
 //! Service, agents and supervisor are struck with SIGKILL and started again; one agent is spared, so that the
-//! memory of a long life is seen. Runs go to the local engine and, where it is installed, every fifth to Slurm.
+//! memory of a long life is seen. With `--spare` nobody is struck, all lives are long, and the MetaDB is
+//! PostgreSQL's where there is one: the service then keeps no pages, and a leak shows. Runs go to the local engine
+//! and, where it is installed, every fifth to Slurm.
 
 mod memory;
 
@@ -15,7 +17,7 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::clusters::{chain, on_slurm};
-use crate::site::{Site, User, count_lines};
+use crate::site::{Database, Site, User, count_lines};
 use crate::slurm_server::SlurmServer;
 use memory::Memory;
 
@@ -29,6 +31,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 const LAST_RUNS: Duration = Duration::from_mins(3);
 /// Of so many runs one goes to the cluster.
 const ON_CLUSTER: usize = 5;
+/// KiB that the service keeps of SQLite's pages at most: 8,000 for each of its five connections.
+const SQLITE_PAGES: f64 = 40_000.0;
 /// Steps of a run.
 const STEPS: usize = 3;
 
@@ -40,6 +44,13 @@ enum Victim {
     Service,
     Agent,
     Supervisor,
+}
+
+/// Whether anybody is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strikes {
+    NowAndThen,
+    Never,
 }
 
 /// A site under way.
@@ -57,6 +68,9 @@ struct Soak {
     strikes: [usize; VICTIMS.len()],
     service_memory: Memory,
     agent_memory: Memory,
+    /// Of the first of those that may be struck.
+    busy_agent_memory: Memory,
+    supervisor_memory: Memory,
 }
 
 #[test]
@@ -65,9 +79,13 @@ fn soak() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seconds = number("NIASSA_SOAK_SECONDS").unwrap_or(60);
     let seed = number("NIASSA_SEED").unwrap_or_else(rand::random);
+    let strikes = match std::env::var_os("NIASSA_SOAK_SPARE") {
+        Some(_) => Strikes::Never,
+        None => Strikes::NowAndThen,
+    };
     eprintln!("seed {seed}, {seconds} seconds");
-    let mut soak = Soak::start();
-    soak.go_on(Duration::from_secs(seconds), &mut StdRng::seed_from_u64(seed));
+    let mut soak = Soak::start(strikes);
+    soak.go_on(Duration::from_secs(seconds), strikes, &mut StdRng::seed_from_u64(seed));
     let unfinished = soak.finish();
     let told = soak.told(seed, seconds, &unfinished);
     eprintln!("{told:#}");
@@ -77,11 +95,19 @@ fn soak() {
     assert_eq!(told["doubled"], 0, "steps that started twice");
     assert_eq!(told["never_started"], 0, "steps that never started");
     assert_eq!(unfinished, [], "runs that did not complete");
+    for who in ["service_memory", "agent_memory", "busy_agent_memory", "supervisor_memory"] {
+        assert_ne!(told[who]["is_flat"], false, "{who} grows: {:#}", told[who]);
+    }
 }
 
 impl Soak {
-    fn start() -> Self {
-        let site = Site::start();
+    fn start(strikes: Strikes) -> Self {
+        let postgres = match strikes {
+            Strikes::Never => Site::start_on(Database::Postgres),
+            Strikes::NowAndThen => None,
+        };
+        let cache = if postgres.is_some() { 0.0 } else { SQLITE_PAGES };
+        let site = postgres.unwrap_or_else(Site::start);
         let bob = site.account("bob@lab.net");
         let on_cluster = SlurmServer::shared().map(|slurm| on_slurm(&bob, slurm));
         let note = format!("echo \"$NIASSA_KEY\" >> '{}'", site.path("starts").display());
@@ -99,12 +125,14 @@ impl Soak {
             runs: Vec::new(),
             cluster_runs: 0,
             strikes: [0; VICTIMS.len()],
-            service_memory: Memory::default(),
+            service_memory: Memory::with_cache(cache),
             agent_memory: Memory::default(),
+            busy_agent_memory: Memory::default(),
+            supervisor_memory: Memory::default(),
         }
     }
 
-    fn go_on(&mut self, time: Duration, chance: &mut StdRng) {
+    fn go_on(&mut self, time: Duration, strikes: Strikes, chance: &mut StdRng) {
         let begun = Instant::now();
         let mut strike_at = begun + STRIKE_EVERY;
         let (mut run_at, mut sample_at) = (begun, begun);
@@ -118,7 +146,7 @@ impl Soak {
                 self.sample();
                 sample_at = now + SAMPLE_EVERY;
             }
-            if now >= strike_at {
+            if strikes == Strikes::NowAndThen && now >= strike_at {
                 self.strike(chance);
                 strike_at = now + STRIKE_EVERY.mul_f64(chance.random_range(0.5..1.0));
             }
@@ -158,6 +186,10 @@ impl Soak {
             self.service_memory.look_at(service);
         }
         self.agent_memory.look_at(self.witness.pid());
+        self.busy_agent_memory.look_at(self.agents[0].pid());
+        if let Some(supervisor) = self.site.pid_of(" supervise") {
+            self.supervisor_memory.look_at(supervisor);
+        }
     }
 
     /// Waits for the last runs; returns those that did not complete, with their status.
@@ -197,6 +229,8 @@ impl Soak {
             "strikes": strikes,
             "service_memory": self.service_memory.told(),
             "agent_memory": self.agent_memory.told(),
+            "busy_agent_memory": self.busy_agent_memory.told(),
+            "supervisor_memory": self.supervisor_memory.told(),
         })
     }
 }

@@ -183,7 +183,9 @@ on_both! {
         let study = study(&metadb, &bob).await;
         let imported = import(&metadb, &bob, vec![study]).await;
         let gauges = metadb.gauges().await.unwrap();
-        assert_eq!(gauges.runs, [(niassa_model::run::RunStatus::Completed, 1)]);
+        assert_eq!(gauges.active, []);
+        let ended = metadb.ended_runs().await.unwrap();
+        assert_eq!(ended, [(niassa_model::run::RunStatus::Completed, 1)]);
         assert_eq!(gauges.waiting, []);
         let log = metadb.log_of_run(&bob, imported.run, 0, 10).await.unwrap().unwrap();
         assert_eq!(log[0].event, crate::events::SCHEDULED);

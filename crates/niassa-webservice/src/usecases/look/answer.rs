@@ -5,9 +5,10 @@ use niassa_api::facts::{LogTail, Need};
 use niassa_api::runs::{Attempt, Run, RunLogEntry, Step, StepCounts, StepLog};
 use niassa_metadb::claims::Wish;
 use niassa_metadb::events::LogEntry;
-use niassa_metadb::limits::LimitKind;
+use niassa_metadb::limits::{FullLimit, LimitKind};
 use niassa_metadb::runs;
 use niassa_metadb::steps::{self, StepStreams, StreamTail};
+use niassa_model::host::HostLabel;
 use niassa_model::run::RunStatus;
 use niassa_model::time::Timestamp;
 
@@ -52,16 +53,25 @@ fn held(run: &runs::Run) -> Option<String> {
 
 /// So does a limit that is full.
 fn limited(run: &runs::Run) -> Option<String> {
-    let limit = run.full_limit?;
+    let workflow = format!("{} {}", run.workflow_name, run.workflow_version);
+    let limit = limit_words(run.full_limit?, &workflow, &run.account, &run.host);
+    Some(format!("waiting: {limit}"))
+}
+
+/// Writes a limit that is full.
+pub(in crate::usecases) fn limit_words(
+    limit: FullLimit,
+    workflow: &str,
+    account: &str,
+    host: &HostLabel,
+) -> String {
     let on = match limit.kind {
-        LimitKind::Workflow => {
-            format!("of workflow {} {}", run.workflow_name, run.workflow_version)
-        }
-        LimitKind::Account => format!("of {}", run.account),
-        LimitKind::Host => format!("on {}", run.host),
+        LimitKind::Workflow => format!("of workflow {workflow}"),
+        LimitKind::Account => format!("of {account}"),
+        LimitKind::Host => format!("on {host}"),
     };
     let runs = if limit.runs == 1 { "run" } else { "runs" };
-    Some(format!("waiting: limit of {} running {runs} {on}", limit.runs))
+    format!("limit of {} running {runs} {on}", limit.runs)
 }
 
 /// What a status alone does not say: whom a run waits for.

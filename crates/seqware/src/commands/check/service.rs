@@ -8,6 +8,7 @@ use niassa_api::service::ServiceState;
 use niassa_model::account::{Role, Scope};
 use niassa_model::time::Timestamp;
 
+use super::certificate;
 use super::found::{Found, Verdict};
 use crate::exit::Failure;
 use crate::settings::Settings;
@@ -62,6 +63,7 @@ async fn asked(settings: &Settings, now: Timestamp, found: &mut Vec<Found>) -> O
         Ok(()) => {
             found.push(Found::good("service", format!("{} answers", client.url())));
             found.push(Found::good("MetaDB", "answers, is migrated and has an account"));
+            found.push(certificate::probe(&client, now).await);
         }
         Err(error) => {
             found.extend(not_ready(&client, error));
@@ -108,11 +110,15 @@ fn not_ready(client: &Client, error: ClientError) -> Vec<Found> {
 
 fn failed(check: &str, error: ClientError, fix: &str) -> Found {
     let failure = Failure::from(error);
+    let explained = failure.explain();
+    if certificate::is_over(explained) {
+        return Found::bad("certificate", explained, certificate::RENEW);
+    }
     let fix = match failure.hint() {
         Some(hint) if !hint.starts_with("seqware check") => hint,
         _ => fix,
     };
-    Found::bad(check, failure.explain(), fix)
+    Found::bad(check, explained, fix)
 }
 
 fn address(config: &ClientConfig) -> Found {
