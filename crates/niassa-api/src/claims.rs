@@ -46,7 +46,7 @@ pub enum ClaimWant {
 /// The runs a launcher now holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Claimed {
-    /// How many runs were waiting for this caller before the call.
+    /// How many runs were waiting for this caller before the call; of each account ten thousand at most.
     pub waiting: u64,
     /// How long each claim lasts unless renewed.
     pub lease_seconds: u64,

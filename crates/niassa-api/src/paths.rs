@@ -37,6 +37,8 @@ pub const RUN_RESCHEDULE: &str = "/v1/runs/{swid}/reschedule";
 pub const RUNS_CANCEL: &str = "/v1/runs/cancel";
 /// Says how urgent runs are.
 pub const RUNS_PRIORITY: &str = "/v1/runs/priority";
+/// Gives marks to runs and takes marks away.
+pub const RUNS_MARKS: &str = "/v1/runs/marks";
 /// Ends runs whose place is gone for good.
 pub const RUNS_DEAD: &str = "/v1/runs/it-is-dead";
 /// Asks for runs to be tried again.

@@ -3,7 +3,7 @@
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
 use niassa_model::place::{EngineKind, Place};
-use niassa_model::run::{RunStatus, RunTag};
+use niassa_model::run::{Mark, RunStatus, RunTag};
 use niassa_model::step::{AttemptNumber, StepIndex, StepReason, StepStatus};
 use niassa_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -128,6 +128,10 @@ pub struct RunQuery {
     /// Only runs at this place: the text of `Place::key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Only runs with this mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub mark: Option<Mark>,
     /// Only these runs, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accessions: Option<String>,
@@ -187,6 +191,9 @@ pub struct Run {
     pub desire: Desire,
     /// Whether it waits for the holder of a claim.
     pub need: Need,
+    /// The marks that people gave it, by their words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<GivenMark>,
     /// How many steps stand where.
     pub steps: StepCounts,
     /// When it was accepted, in microseconds.
@@ -203,6 +210,19 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     pub rescheduled_from: Option<Accession>,
+}
+
+/// A mark of a run: a short word that somebody gave it, to find it by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GivenMark {
+    /// The word.
+    #[schema(value_type = String)]
+    pub mark: Mark,
+    /// The account that gave it.
+    pub account: String,
+    /// When, in microseconds.
+    #[schema(value_type = i64)]
+    pub at: Timestamp,
 }
 
 /// How many steps of a run have each status.
@@ -250,6 +270,23 @@ pub struct PrioritizeRuns {
     pub accessions: Vec<Accession>,
     /// Of several that wait the highest is launched first; -1,000 to 1,000, usually 0.
     pub priority: i32,
+}
+
+/// Gives marks to runs, and takes marks away. A mark is a word of 1 to 40 letters and digits, with
+/// `-_.:/+#@` between; capitals become small. A run has at most 20.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MarkRuns {
+    /// The runs.
+    #[schema(value_type = Vec<i64>)]
+    pub accessions: Vec<Accession>,
+    /// Marks that they shall have.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub add: Vec<Mark>,
+    /// Marks that they shall not have; of one that is in both lists too.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>)]
+    pub remove: Vec<Mark>,
 }
 
 /// Names runs to try again. The client draws the id before it asks, so that a repeated request is

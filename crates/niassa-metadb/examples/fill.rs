@@ -170,6 +170,10 @@ const FILES: &str = "insert into file (swid, path, meta_type, size, sha256, proc
     select swid + 3, '/data/results/' || swid || '/report.vcf.gz', 'text/vcf-4-gzip', 1000000 + i, \
         'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', swid + 2 \
     from draft where status = 'completed'";
+/// What people marked: every fourth run as checked, one of a thousand with a rare word.
+const MARKS: &str = "insert into run_mark (run, mark, given_by, given_at) \
+    select swid, 'checked', owner, created + ran from draft where i % 4 = 1 \
+    union all select swid, 'rare', owner, created + ran from draft where i % 1000 = 1";
 /// Launchers that were seen just now.
 const LAUNCHERS: &str = "insert into launcher (account, host, os_user, machine, seen_at, \
         oldest_waiting_micros) \
@@ -207,7 +211,7 @@ const WIDE_ATTEMPTS: &str = "insert into attempt (run, idx, number, status, caus
     from step s join run r on r.swid = s.run where s.run = $1 and s.attempt = 1";
 
 /// What is written for each batch of drafts, in this order.
-const OF_DRAFTS: [(&str, &str); 12] = [
+const OF_DRAFTS: [(&str, &str); 13] = [
     ("objects", RUN_OBJECTS),
     ("steps' objects", STEP_OBJECTS),
     ("files' objects", FILE_OBJECTS),
@@ -220,6 +224,7 @@ const OF_DRAFTS: [(&str, &str); 12] = [
     ("attempts", ATTEMPTS),
     ("logs", LOGS),
     ("files", FILES),
+    ("marks", MARKS),
 ];
 
 #[tokio::main(flavor = "current_thread")]

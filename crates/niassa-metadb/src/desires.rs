@@ -4,7 +4,7 @@ pub(crate) mod dead;
 mod priority;
 
 use niassa_model::accession::Accession;
-use niassa_model::run::{RunEvent, RunStatus};
+use niassa_model::run::{Mark, RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
 
 use crate::audit::{self, Deed};
@@ -44,6 +44,9 @@ pub enum WishRefused {
     /// Nothing of it was ever anywhere that could be gone.
     #[error("the run has no place yet; cancel it without --it-is-dead")]
     NoPlace,
+    /// It has as many marks as there may be.
+    #[error("the run would have more than {most} marks", most = Mark::OF_A_RUN)]
+    TooManyMarks,
 }
 
 sql! {
@@ -234,19 +237,23 @@ fn retry(run: &mut RunState, access: &Access) -> std::result::Result<(), WishRef
 
 /// Runs for which nothing is done, with the reason.
 #[derive(Default)]
-struct Refused {
+pub(crate) struct Refused {
     runs: Vec<WishTaken>,
 }
 
 impl Refused {
     /// Remembers a refusal; returns whether the run stays among those that change.
-    fn keep(&mut self, run: &RunState, taken: std::result::Result<(), WishRefused>) -> bool {
+    pub(crate) fn keep(
+        &mut self,
+        run: &RunState,
+        taken: std::result::Result<(), WishRefused>,
+    ) -> bool {
         let Err(why) = taken else { return true };
         self.runs.push(WishTaken { swid: run.swid, status: Some(run.status), refused: Some(why) });
         false
     }
 
-    fn answers(&self, named: &[Accession], runs: &[RunState]) -> Vec<WishTaken> {
+    pub(crate) fn answers(&self, named: &[Accession], runs: &[RunState]) -> Vec<WishTaken> {
         let answer = |swid: &Accession| {
             let done = runs.iter().find(|run| run.swid == *swid).map(|run| WishTaken {
                 swid: run.swid,

@@ -2,10 +2,12 @@
 
 pub(crate) mod asked;
 pub(crate) mod list;
+pub(crate) mod marks;
 pub(crate) mod row;
 
 pub use asked::{Asked, RunValues};
 pub use list::{Found, RunFilter, Whose};
+pub use marks::{GivenMark, MarkChange};
 pub use row::{Run, StepCounts};
 
 use niassa_model::accession::Accession;
@@ -50,6 +52,7 @@ impl MetaDb {
             .during(OPERATION)?;
         let Some(found) = found else { return Ok(None) };
         let mut run = row::read(&found, OPERATION)?;
+        self.add_marks(std::slice::from_mut(&mut run), OPERATION).await?;
         if matches!(run.status, RunStatus::Submitted | RunStatus::SubmittedRetry) {
             run.full_limit = self.full_limit_of(run.swid, OPERATION).await?;
         }

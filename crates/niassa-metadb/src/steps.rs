@@ -3,6 +3,8 @@
 pub(crate) mod attempt_log;
 pub(crate) mod grid;
 pub(crate) mod logs;
+pub(crate) mod outline;
+pub(crate) mod part;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,8 @@ use crate::{Access, MetaDb, bulk, step_columns};
 pub use attempt_log::AttemptStream;
 pub use grid::GridCell;
 pub use logs::{StepStreams, StreamTail};
+pub use outline::OutlinedStep;
+pub use part::StepPart;
 
 /// A step of a run with its attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,13 +140,23 @@ impl MetaDb {
         }
         let query = filter.bound(STEPS, access, run, limit);
         let rows = query.fetch_all(self.reader()).await.during(OPERATION)?;
+        self.with_attempts(run, &rows, OPERATION).await.map(Some)
+    }
+
+    /// Reads steps of a run, and adds their attempts.
+    async fn with_attempts(
+        &self,
+        run: Accession,
+        rows: &[AnyRow],
+        operation: &'static str,
+    ) -> Result<Vec<Step>> {
         let mut steps: Vec<Step> =
-            rows.iter().map(|row| step(row, OPERATION)).collect::<Result<_>>()?;
-        let mut attempts = self.attempts(run, &steps, OPERATION).await?;
+            rows.iter().map(|row| step(row, operation)).collect::<Result<_>>()?;
+        let mut attempts = self.attempts(run, &steps, operation).await?;
         for step in &mut steps {
             step.attempts = attempts.remove(&step.index).unwrap_or_default();
         }
-        Ok(Some(steps))
+        Ok(steps)
     }
 
     async fn attempts(

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod facts;
+pub mod mark;
 pub mod reconcile;
 pub mod sighting;
 pub mod status;
@@ -11,6 +12,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use mark::Mark;
 pub use status::{RunEvent, RunStatus};
 
 /// Ten random characters of `a-z2-7`, drawn by the service when it accepts a run.

@@ -28,7 +28,7 @@
     // A screen reader speaks when this changes, so it changes only with the state.
     if (state && told !== word) {
       state.textContent = word;
-      state.className = word === "Live." ? "" : "stale";
+      state.className = word === "Live." || !part() ? "" : "stale";
       told = word;
     }
   };
@@ -95,7 +95,7 @@
       listens();
       if (asksAgain) {
         asksAgain = false;
-        look();
+        if (part()) look();
       }
     }
   });
@@ -106,12 +106,20 @@
       if (document.hidden) {
         close();
       } else {
+        if (!part()) return;
         listen();
         look();
       }
     });
     setInterval(() => {
       if (hasEnded || document.hidden) return;
+      // What is over came without a part to ask for.
+      if (!part()) {
+        hasEnded = true;
+        close();
+        tell("It has ended: nothing more comes.");
+        return;
+      }
       const now = Date.now();
       listen();
       const isHeard = isOpen() && now - heard < SILENT;
@@ -123,6 +131,30 @@
       }
     }, 1000);
     listen();
+  }
+
+  // A line that the address names stays marked when the log under it is fetched anew.
+  const mean = () => {
+    for (const line of document.querySelectorAll(".line.meant")) line.classList.remove("meant");
+    const line = /^#L[0-9]+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
+    if (line) line.classList.add("meant");
+  };
+  window.addEventListener("hashchange", mean);
+  mean();
+
+  // Whoever stands at the end of a log that grows stays there.
+  const follow = document.getElementById("follow");
+  if (follow) {
+    follow.hidden = false;
+    const page = document.documentElement;
+    let isAtEnd = false;
+    document.addEventListener("htmx:beforeSwap", () => {
+      isAtEnd = window.scrollY > 0 && window.innerHeight + window.scrollY >= page.scrollHeight - 8;
+    });
+    document.addEventListener("htmx:afterSettle", () => {
+      mean();
+      if (isAtEnd) window.scrollTo(0, page.scrollHeight);
+    });
   }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {

@@ -18,6 +18,7 @@ mod grants;
 mod hosts;
 mod launch;
 mod live;
+mod marks;
 mod objects;
 mod origin;
 mod run;

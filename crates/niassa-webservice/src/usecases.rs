@@ -20,6 +20,7 @@ pub(crate) mod install_bundle;
 mod launch_at_once;
 pub(crate) mod lineage;
 pub(crate) mod look;
+pub(crate) mod mark;
 pub(crate) mod prioritize;
 pub(crate) mod read_log;
 pub(crate) mod record;

@@ -30,7 +30,7 @@ const MOST: f64 = 50.0;
 const PEOPLE: [&str; 3] = ["bob@lab.net", "person3@lab.net", "person20@lab.net"];
 
 /// What is typed into the box: each key, what many and what no runs have, and several at once.
-const SEARCHES: [&str; 34] = [
+const SEARCHES: [&str; 38] = [
     "",
     "status:failed",
     "status:completed",
@@ -58,6 +58,10 @@ const SEARCHES: [&str; 34] = [
     "before:30d after:31d",
     "before:300d after:301d status:failed",
     "before:9999d",
+    "mark:checked",
+    "mark:rare",
+    "mark:nobody",
+    "mark:checked status:failed",
     "account:person5@lab.net",
     "account:person33@lab.net",
     "account:person5@lab.net status:failed",
@@ -171,9 +175,17 @@ fn timed(client: &mut Client, path: &str, taken: &mut Vec<(f64, String)>) -> Res
 
 /// Finds the newest run with a status that the client may see.
 fn newest(client: &mut Client, status: &str) -> Result<Option<i64>> {
-    let answer = client.api(&format!("/v1/runs?limit=1&status={status}"))?;
-    let page: Value = serde_json::from_str(&answer).context("read a page of runs")?;
-    Ok(page["items"][0]["swid"].as_i64())
+    let mut path = format!("/v1/runs?limit=1&status={status}");
+    loop {
+        let page: Value =
+            serde_json::from_str(&client.api(&path)?).context("read a page of runs")?;
+        let found = page["items"][0]["swid"].as_i64();
+        // A page may be empty and not the last: only so many runs are looked through at once.
+        match page["next"].as_str().filter(|_| found.is_none()) {
+            Some(next) => path = format!("/v1/runs?limit=1&status={status}&after={next}"),
+            None => return Ok(found),
+        }
+    }
 }
 
 /// Weighs a page with style and scripts, as they travel.

@@ -27,6 +27,8 @@ const SHARE: f64 = 0.6;
 /// together they take no more runs than are scheduled.
 const CLAIMERS: usize = 4;
 const CLAIM_EVERY: Duration = Duration::from_millis(200);
+/// Long enough for some hundred claims.
+const CLAIM_ROUND: Duration = Duration::from_secs(10);
 
 /// The rows of one run, as the newest one has them.
 const SAME_ROWS: &str = "\
@@ -122,7 +124,7 @@ fn ask(url: &str, question: &str) -> Result<String> {
 fn claims_under_load(port: u16, body: &str) -> Result<f64> {
     let begun = Instant::now();
     let taken = std::thread::scope(|scope| {
-        let load = scope.spawn(|| round(port, body, ROUND));
+        let load = scope.spawn(|| round(port, body, CLAIM_ROUND));
         let claimers: Vec<_> =
             (0..CLAIMERS).map(|number| scope.spawn(move || claim(port, number, begun))).collect();
         let mut all = Vec::new();
@@ -146,7 +148,7 @@ fn claim(port: u16, number: usize, begun: Instant) -> Result<Vec<f64>> {
     let (body, authorization) = (body.to_string(), authorization());
     let mut poster = Poster::connect(port)?;
     let mut taken = Vec::new();
-    while begun.elapsed() < ROUND {
+    while begun.elapsed() < CLAIM_ROUND {
         let one = Instant::now();
         let key = format!("claim-{number}-{}", taken.len());
         poster.post("/v1/claims", &authorization, &key, &body)?;

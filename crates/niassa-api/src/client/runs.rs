@@ -10,8 +10,8 @@ use crate::page::Page;
 use crate::paths::{self, fill};
 use crate::reports::RunReport;
 use crate::runs::{
-    CancelRuns, EndDeadRuns, PrioritizeRuns, RescheduleRun, RetryRuns, Run, RunIni, RunLogEntry,
-    RunQuery, RunResults, ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
+    CancelRuns, EndDeadRuns, MarkRuns, PrioritizeRuns, RescheduleRun, RetryRuns, Run, RunIni,
+    RunLogEntry, RunQuery, RunResults, ScheduleRun, ScheduledRun, Step, StepLog, StepQuery,
 };
 
 impl Client {
@@ -101,6 +101,11 @@ impl Client {
         request: &PrioritizeRuns,
     ) -> Result<RunResults, ClientError> {
         self.post(paths::RUNS_PRIORITY, request, Repeat::Safe).await
+    }
+
+    /// Gives marks to runs, and takes marks away.
+    pub async fn mark_runs(&self, request: &MarkRuns) -> Result<RunResults, ClientError> {
+        self.post(paths::RUNS_MARKS, request, Repeat::Safe).await
     }
 
     /// Asks for runs to be tried again; the request's id makes it the same request when repeated.

@@ -260,6 +260,16 @@ create table run_link (
 ) strict;
 create index run_link_object on run_link (object);
 
+-- Words that people give to runs, to find them by. (A label is what launchers serve, a tag is what no two runs share.)
+create table run_mark (
+    run integer not null references run (swid),   -- the run
+    mark text not null,                           -- the word, in small letters
+    given_by integer not null references account (id), -- who gave it
+    given_at integer not null,                    -- when
+    primary key (run, mark)
+) strict;
+create index run_mark_mark on run_mark (mark, run);
+
 -- The log of all runs: every event, whether it changed the status or not.
 create table run_event (
     sequence integer primary key autoincrement,   -- rises over all runs

@@ -63,6 +63,19 @@ macro_rules! to_act_on {
     };
 }
 
+/// Counts runs to launch, ten thousand at most: a claim must not cost more the more runs wait, and no
+/// tick launches as many.
+macro_rules! counted {
+    ($named:expr) => {
+        concat!(
+            "select count(*) as waiting from (select 1 as one ",
+            to_launch!(),
+            $named,
+            " limit 10000) w"
+        )
+    };
+}
+
 macro_rules! with_accession {
     () => {
         "and r.swid in (select cast(value ->> 0 as bigint) from json_each($8)) "
@@ -116,10 +129,9 @@ macro_rules! in_need {
 
 sql! {
     /// How many runs with a label wait. `$8`: the label.
-    COUNT_WITH_LABEL = concat!("select count(*) as waiting ", to_launch!(), "and r.host = $8");
+    COUNT_WITH_LABEL = counted!("and r.host = $8");
     /// How many of these runs wait. `$8`: accessions.
-    COUNT_WITH_ACCESSION =
-        concat!("select count(*) as waiting ", to_launch!(), with_accession!());
+    COUNT_WITH_ACCESSION = counted!(with_accession!());
     /// Runs with a label to launch. `$9`: rows.
     WITH_LABEL =
         concat!("select r.swid ", to_launch!(), "and r.host = $8 ", not_held!(), not_full!(), by_priority!());
@@ -179,7 +191,8 @@ enum Named {
 }
 
 impl Search<'_> {
-    /// Counts the runs that wait for the caller, whether they are offered now or later.
+    /// Counts the runs that wait for the caller, whether they are offered now or later: of each account
+    /// ten thousand at most.
     pub(crate) async fn waiting(&self, metadb: &MetaDb, operation: &'static str) -> Result<u64> {
         let (statement, named) = match (self.request.want, self.named()) {
             (Want::Launch, Named::Label(label)) => (COUNT_WITH_LABEL, label),

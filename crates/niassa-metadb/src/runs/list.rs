@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use niassa_model::accession::Accession;
 use niassa_model::account::Email;
-use niassa_model::run::RunStatus;
+use niassa_model::run::{Mark, RunStatus};
 
 use super::row::Run;
 use crate::error::Result;
@@ -35,6 +35,8 @@ pub struct RunFilter {
     pub workflow_name: Option<String>,
     /// Only runs of the account with this address.
     pub account: Option<Email>,
+    /// Only runs with all of these marks.
+    pub marks: Vec<Mark>,
     /// Only runs with all of these in what lists show of them, in capitals or not.
     pub words: Vec<String>,
     /// Only these runs.
@@ -101,7 +103,9 @@ impl MetaDb {
             }
         }
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        Ok(Found { runs: found.into_values().rev().take(most).collect(), behind })
+        let mut runs: Vec<Run> = found.into_values().rev().take(most).collect();
+        self.add_marks(&mut runs, "list runs").await?;
+        Ok(Found { runs, behind })
     }
 }
 

@@ -7,6 +7,7 @@ use niassa_model::run::{RunStatus, RunTag};
 use niassa_model::time::Timestamp;
 use sqlx::any::AnyRow;
 
+use super::marks::GivenMark;
 use crate::claims::Wish;
 use crate::error::{Result, decode};
 use crate::events::accession;
@@ -48,6 +49,8 @@ pub struct Run {
     pub wish: Wish,
     /// Whether the holder of a claim has something to do.
     pub needs_action: bool,
+    /// The marks that people gave it, by their words.
+    pub marks: Vec<GivenMark>,
     /// How many steps stand where.
     pub steps: StepCounts,
     /// When it was accepted.
@@ -116,6 +119,7 @@ pub(super) fn read(row: &AnyRow, operation: &'static str) -> Result<Run> {
         launched_on: column(row, "launched_on", operation)?,
         account: column(row, "email", operation)?,
         wish: wish(row, operation)?,
+        marks: Vec::new(),
         needs_action: column::<i64>(row, "needs_action", operation)? != 0,
         steps: steps(row, operation)?,
         created_at: time("created_at")?,

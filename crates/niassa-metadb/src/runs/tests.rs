@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use niassa_model::run::RunStatus;
+use niassa_model::run::{Mark, RunStatus};
 
 use super::*;
 use crate::access::Sees;
@@ -73,6 +73,10 @@ fn filters(workflow: Accession) -> Vec<RunFilter> {
         RunFilter { words: vec!["here".to_owned()], ..any.clone() },
         RunFilter { from: Some(0), ..host("here") },
         RunFilter { to: Some(0), ..any.clone() },
+        RunFilter { marks: marks(&["urgent"]), ..any.clone() },
+        RunFilter { marks: marks(&["checked", "urgent"]), ..any.clone() },
+        RunFilter { marks: marks(&["nobody"]), ..any.clone() },
+        RunFilter { marks: marks(&["checked"]), ..host("here") },
     ]
 }
 
@@ -83,7 +87,12 @@ fn fits(filter: &RunFilter, run: &Run) -> bool {
         && filter.statuses.as_ref().is_none_or(|all| all.contains(&run.status))
         && account.is_none_or(|email| email.as_str() == run.account)
         && filter.words.iter().all(|word| run.host.as_str() == word)
+        && filter.marks.iter().all(|mark| run.marks.iter().any(|given| given.mark == *mark))
         && filter.to.is_none()
+}
+
+fn marks(words: &[&str]) -> Vec<Mark> {
+    words.iter().map(|word| word.parse().unwrap()).collect()
 }
 
 /// Looks through a few at a time, as far back as it goes.
@@ -212,6 +221,11 @@ on_both! {
         let root = Access { sees: Sees::Everything, ..dan.clone() };
         let all = metadb.runs(&root, &RunFilter::default(), 500).await.unwrap();
         assert_eq!(all.len(), 12);
+        for (word, every) in [("urgent", 3), ("checked", 2)] {
+            let some: Vec<_> = all.iter().step_by(every).map(|run| run.swid).collect();
+            let change = MarkChange { add: marks(&[word]).into_iter().collect(), ..Default::default() };
+            metadb.mark_runs(&root, &some, &change).await.unwrap();
+        }
         for (access, sees) in [(&root, 12), (&site.bob, 9), (&eve, 9), (&dan, 0)] {
             let seen = metadb.runs(access, &RunFilter::default(), 500).await.unwrap();
             assert_eq!(seen.len(), sees, "{}", access.email);

@@ -1,9 +1,9 @@
-//! Routes of what people want of runs: that they stop, or are tried again.
+//! Routes of what people want of runs: that they stop, are tried again, or have marks.
 
 use axum::Json;
 use axum::extract::State;
 use niassa_api::error::Problem;
-use niassa_api::runs::{CancelRuns, EndDeadRuns, PrioritizeRuns, RetryRuns, RunResults};
+use niassa_api::runs::{CancelRuns, EndDeadRuns, MarkRuns, PrioritizeRuns, RetryRuns, RunResults};
 use niassa_model::account::Action;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,13 +12,14 @@ use super::auth::{Origin, SignedIn};
 use super::extract::Body;
 use crate::app::App;
 use crate::error::Failed;
-use crate::usecases::{cancel, prioritize, retry};
+use crate::usecases::{cancel, mark, prioritize, retry};
 
 /// Returns the routes.
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(cancel))
         .routes(routes!(it_is_dead))
+        .routes(routes!(marks))
         .routes(routes!(priority))
         .routes(routes!(retry))
 }
@@ -50,6 +51,18 @@ async fn it_is_dead(
 ) -> Result<Json<RunResults>, Failed> {
     let access = signed_in.may(Action::Schedule)?.coming_from(origin);
     cancel::end_dead(&app, &access, request).await.map(Json)
+}
+
+/// Gives marks to runs, and takes them away. A run that cannot be marked does not fail the call.
+#[utoipa::path(post, path = niassa_api::paths::RUNS_MARKS, tag = "runs", request_body = MarkRuns,
+    responses((status = 200, body = RunResults), (status = "default", body = Problem)))]
+async fn marks(
+    State(app): State<App>,
+    signed_in: SignedIn,
+    Body(request): Body<MarkRuns>,
+) -> Result<Json<RunResults>, Failed> {
+    let access = signed_in.may(Action::Schedule)?;
+    mark::mark(&app, &access, request).await.map(Json)
 }
 
 /// Says how urgent runs are. A run whose priority cannot be changed does not fail the call.

@@ -121,6 +121,19 @@ pub(crate) fn page<T>(mut rows: Vec<T>, size: u32, key: impl Fn(&T) -> i64) -> P
     Page { items: rows, next }
 }
 
+/// Makes a page of rows that were looked for so far back only: `behind` is the last one that was looked
+/// at, unless it was the last of all. The next page goes on where this one ends, or the looking did.
+pub(crate) fn page_as_far<T>(
+    rows: Vec<T>,
+    size: u32,
+    behind: Option<i64>,
+    key: impl Fn(&T) -> i64,
+) -> Page<T> {
+    let page = page(rows, size, key);
+    let further = || behind.map(|behind| behind.saturating_add(1).to_string());
+    Page { next: page.next.or_else(further), items: page.items }
+}
+
 /// Takes a text that a database can compare: PostgreSQL knows no NUL.
 pub(crate) fn plain(text: String) -> Result<String, Failed> {
     if text.contains('\0') { Err(bad("a NUL character".to_owned())) } else { Ok(text) }

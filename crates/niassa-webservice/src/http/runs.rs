@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::SignedIn;
-use super::extract::{Keyed, Params, RUN_BYTES, Swid, page, page_after, page_size, plain};
+use super::extract::{Keyed, Params, RUN_BYTES, Swid, page_after, page_as_far, page_size, plain};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::look::{self, Part};
@@ -28,6 +28,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 }
 
 /// Lists runs that the caller may see, newest first.
+///
+/// A page is not always full: where conditions leave little of many runs, only some thousands are looked
+/// through at once, and `next` goes on behind them. The list ends where there is no `next`.
 #[utoipa::path(get, path = paths::RUNS, tag = "runs", params(RunQuery),
     responses((status = 200, description = "Runs.", body = Page<Run>)))]
 async fn list(
@@ -40,8 +43,8 @@ async fn list(
     query.place = query.place.map(plain).transpose()?;
     let size = page_size(query.limit);
     let part = Part { limit: size + 1, after: page_after(query.after.as_deref())? };
-    let runs = look::runs(&app, &access, &query, part).await?;
-    Ok(Json(page(runs, size, |run| run.swid.get())))
+    let (runs, behind) = look::runs(&app, &access, &query, part).await?;
+    Ok(Json(page_as_far(runs, size, behind, |run| run.swid.get())))
 }
 
 /// Schedules a run. All of it happens or nothing.

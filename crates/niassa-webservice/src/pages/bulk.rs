@@ -1,4 +1,7 @@
-//! Retrying and cancelling many runs: first the page that says how many, then the deed.
+//! Retrying, cancelling and marking many runs: first the page that says how many, then the deed.
+
+mod deed;
+mod marking;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +14,7 @@ use niassa_metadb::Access;
 use niassa_metadb::runs::RunFilter;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
-use niassa_model::run::{RunEvent, RunStatus};
+use niassa_model::run::RunStatus;
 use uuid::Uuid;
 
 use super::answer::{Frame, Unanswered, page, see_other};
@@ -22,26 +25,14 @@ use super::visitor::Posted;
 use super::words::{Badge, count, run_badge, shown};
 use crate::app::App;
 use crate::error::Failed;
-use crate::usecases::{cancel, look, retry};
+use crate::usecases::{cancel, look, mark, retry};
+use deed::{Deed, Which, asked};
+use marking::Marking;
 
 /// Most runs of one request.
 const MOST: u32 = 1_000;
 /// Runs that the page names one by one.
 const NAMED: usize = 50;
-
-/// What is to be done to runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
-    Retry,
-    Cancel,
-}
-
-/// Which runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Chosen,
-    All,
-}
 
 #[derive(Template)]
 #[template(path = "bulk_confirm.html")]
@@ -56,6 +47,8 @@ struct ConfirmPage {
     statuses: Vec<(Badge, usize)>,
     staying: Vec<(Badge, usize)>,
     is_cut: bool,
+    /// The marks that are given and taken away, where that is the deed.
+    marking: Option<Marking>,
     id: String,
     text: String,
     back: String,
@@ -78,17 +71,23 @@ pub(super) async fn confirm(
 ) -> Result<Response, Unanswered> {
     let access = posted.may(Action::Schedule)?;
     let (deed, which) = asked(&posted.form)?;
-    let mut runs = match which {
+    let runs = match which {
         Which::Chosen => chosen(&app, &access, &posted.form).await?,
         Which::All => all(&app, &access, &posted.form, deed).await?,
     };
+    Ok(page(&confirming(&posted, deed, runs, &[])))
+}
+
+/// The page that says how many runs are meant, with what was typed there and is wrong.
+fn confirming(posted: &Posted, deed: Deed, mut runs: Vec<Run>, errors: &[String]) -> ConfirmPage {
     let is_cut = runs.len() > MOST as usize;
     runs.truncate(MOST as usize);
     let (fitting, staying): (Vec<Run>, Vec<Run>) =
         runs.into_iter().partition(|run| deed.fits(run.status));
-    Ok(page(&ConfirmPage {
+    ConfirmPage {
         frame: Frame::of(&posted.visitor, deed.title()),
         deed,
+        marking: (deed == Deed::Mark).then(|| Marking::of(&fitting, &posted.form, errors)),
         number: count(fitting.len(), "run", "runs"),
         rows: fitting.iter().take(NAMED).map(row).collect(),
         unnamed: fitting.len().saturating_sub(NAMED),
@@ -99,7 +98,7 @@ pub(super) async fn confirm(
         id: Uuid::new_v4().to_string(),
         text: posted.form.text("q").to_owned(),
         back: back(&posted.form),
-    }))
+    }
 }
 
 /// Does it. Each run's own status decides, as it is now: the page may be old.
@@ -113,6 +112,13 @@ pub(super) async fn act(State(app): State<App>, posted: Posted) -> Result<Respon
             let id = posted.form.text("id").to_owned();
             retry::retry(&app, &access, RetryRuns { accessions, id }).await?
         }
+        Deed::Mark => match marking::read(&posted.form, accessions) {
+            Ok(request) => mark::mark(&app, &access, request).await?,
+            Err(errors) => {
+                let runs = chosen(&app, &access, &posted.form).await?;
+                return Ok(page(&confirming(&posted, deed, runs, &errors)));
+            }
+        },
     };
     if let (Some(back), [RunResult { refused: None, .. }]) =
         (page_of_run(&posted.form), results.results.as_slice())
@@ -129,56 +135,6 @@ pub(super) async fn act(State(app): State<App>, posted: Posted) -> Result<Respon
         refused,
         back: back(&posted.form),
     }))
-}
-
-impl Deed {
-    /// Tells whether the deed changes anything of a run with this status.
-    fn fits(self, status: RunStatus) -> bool {
-        let event = match self {
-            Self::Retry => RunEvent::RetryRequested,
-            Self::Cancel => RunEvent::CancelRequested,
-        };
-        status.after(event).is_some()
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Cancel => "cancel",
-        }
-    }
-
-    /// The word as buttons say it; a button to cancel runs must not read as one to go back.
-    fn label(self) -> &'static str {
-        match self {
-            Self::Retry => "Retry",
-            Self::Cancel => "Stop",
-        }
-    }
-
-    fn past(self) -> &'static str {
-        match self {
-            Self::Retry => "retried",
-            Self::Cancel => "cancelled",
-        }
-    }
-
-    fn title(self) -> &'static str {
-        match self {
-            Self::Retry => "Retry runs",
-            Self::Cancel => "Cancel runs",
-        }
-    }
-}
-
-fn asked(form: &Form) -> Result<(Deed, Which), Failed> {
-    match form.text("do") {
-        "retry" => Ok((Deed::Retry, Which::Chosen)),
-        "cancel" => Ok((Deed::Cancel, Which::Chosen)),
-        "retry-all" => Ok((Deed::Retry, Which::All)),
-        "cancel-all" => Ok((Deed::Cancel, Which::All)),
-        _ => Err(Failed::new(ProblemCode::BadRequest, "nothing was asked for")),
-    }
 }
 
 fn accessions(form: &Form) -> Result<Vec<Accession>, Failed> {
@@ -203,6 +159,9 @@ async fn all(app: &App, access: &Access, form: &Form, deed: Deed) -> Result<Vec<
     let filter = search::parse(form.text("q"), app.clock.now()).map_err(|errors| {
         Failed::new(ProblemCode::Invalid, "the search cannot be read").errors(errors)
     })?;
+    if deed == Deed::Mark {
+        return look::found(app, access, &filter, MOST + 1).await;
+    }
     let fitting: BTreeSet<RunStatus> =
         RunStatus::ALL.into_iter().filter(|status| deed.fits(*status)).collect();
     let statuses = filter.statuses.as_ref().map_or(fitting.clone(), |asked| asked & &fitting);

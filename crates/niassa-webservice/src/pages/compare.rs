@@ -6,14 +6,15 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use niassa_api::error::ProblemCode;
-use niassa_api::runs::{Run, Step};
+use niassa_api::runs::Run;
 use niassa_bundle::ini;
 use niassa_metadb::Access;
+use niassa_metadb::steps::OutlinedStep;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
 
 use super::answer::{Frame, Unanswered, page};
-use super::run::all_steps;
+use super::run::outline;
 use super::visitor::Visitor;
 use super::words::{run_badge, shown, shown_within, span};
 use crate::app::App;
@@ -73,7 +74,7 @@ async fn known(app: &App, access: &Access, swid: Accession) -> Result<Known, Fai
     let text = look::ini(app, access, swid).await.map(|ini| ini.text).unwrap_or_default();
     let values = ini::parse(&text).unwrap_or_default();
     let provenance = report::provenance(app, access, swid).await?;
-    let steps = all_steps(app, access, swid).await?;
+    let steps = outline(app, access, swid).await?;
     let outputs = provenance.output_files.iter().map(|file| {
         let name = file.path.rsplit('/').next().unwrap_or(&file.path);
         let digest = file.sha256.as_deref().unwrap_or("no checksum");
@@ -103,11 +104,9 @@ fn about(run: &Run) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn time(step: &Step) -> (String, String) {
-    let last = step.attempts.last();
-    let ran = last.and_then(|last| Some(last.ended_at?.micros_since(last.started_at?)));
-    let text = ran.map_or_else(|| step.status.to_string(), span);
-    (shown(&step.label), text)
+fn time(step: &OutlinedStep) -> (String, String) {
+    let text = step.ran_micros.map_or_else(|| step.status.to_string(), span);
+    (shown(&step.label()), text)
 }
 
 /// Puts names of both beside each other; what differs comes first.

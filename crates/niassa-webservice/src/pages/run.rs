@@ -5,6 +5,7 @@ mod graph;
 mod groups;
 mod log;
 mod parts;
+mod steps;
 mod timeline;
 
 use askama::Template;
@@ -12,14 +13,16 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use niassa_api::runs::{Run, Step, StepQuery};
 use niassa_metadb::Access;
+use niassa_metadb::steps::OutlinedStep;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
 use niassa_model::run::{RunEvent, RunStatus};
-use niassa_model::step::StepStatus;
+use niassa_model::step::{StepIndex, StepStatus};
 use niassa_model::time::Timestamp;
 
 use super::answer::{Frame, Unanswered, page};
 use super::live::{Listened, Live};
+use super::marks::{Chip, chips};
 use super::visitor::Visitor;
 use super::words::{Badge, Moment, bytes, moment, run_badge, shown, span, step_badge};
 use crate::app::App;
@@ -29,15 +32,15 @@ use crate::usecases::look::{self, Part};
 use failure::Failure;
 use graph::Graph;
 use groups::Group;
-pub(super) use groups::name_of;
 pub(super) use log::log;
-pub(super) use parts::{events, files, logs, steps, values};
-use timeline::{Timeline, Times};
+pub(super) use parts::{events, files, logs, values};
+pub(super) use steps::steps;
+use timeline::{Paths, Timeline, Times};
 
 /// Most steps that one page looks at.
 const STEPS: u32 = 10_000;
 /// Steps that stand on the overview.
-const OVERVIEW: usize = 100;
+const OVERVIEW: u32 = 100;
 /// Seconds after which bars of what still runs are drawn anew although nothing was heard.
 const DRAWN_EVERY: i64 = 10;
 
@@ -72,6 +75,7 @@ struct Overview {
     can_cancel: bool,
     retry_id: String,
     facts: Vec<(&'static str, String)>,
+    marks: Vec<Chip>,
     from: Option<i64>,
     workflow: i64,
     created: Moment,
@@ -88,7 +92,9 @@ struct Overview {
 
 /// A group of steps in the table beside the picture.
 struct GroupRow {
+    /// The whole name, for the link.
     name: String,
+    label: String,
     badge: Badge,
     counts: String,
     needs: String,
@@ -151,15 +157,18 @@ pub(super) async fn overview(
 }
 
 async fn tell(app: &App, access: &Access, run: &Run, now: Timestamp) -> Result<Overview, Failed> {
-    let all = all_steps(app, access, run.swid).await?;
+    let all = outline(app, access, run.swid).await?;
     let failure = match failure::root(&all) {
         Some(root) if run.status == RunStatus::Failed => {
-            Some(told_failure(app, access, run, root, &all).await?)
+            told_failure(app, access, run, root, &all).await?
         }
         _ => None,
     };
     let groups = groups(app, run, &all).await;
-    let times = timeline::times(&all, run.created_at, now);
+    let first = Part { limit: OVERVIEW, after: None };
+    let first = look::steps(app, access, run.swid, &StepQuery::default(), first).await?;
+    let paths = Paths::of(&all);
+    let times = timeline::times(&first, &paths, run.created_at, now);
     let can = |event| run.status.after(event).is_some();
     Ok(Overview {
         swid: run.swid.get(),
@@ -172,6 +181,7 @@ async fn tell(app: &App, access: &Access, run: &Run, now: Timestamp) -> Result<O
         can_cancel: can(RunEvent::CancelRequested),
         retry_id: retry_id(run),
         facts: facts(run),
+        marks: chips(run),
         from: run.rescheduled_from.map(Accession::get),
         workflow: run.workflow.get(),
         created: moment(run.created_at),
@@ -179,9 +189,10 @@ async fn tell(app: &App, access: &Access, run: &Run, now: Timestamp) -> Result<O
         seen: run.seen_at.map(moment),
         graph: graph::draw(&groups),
         groups: group_rows(&groups),
-        timeline: timeline::draw(&all, run.created_at, now),
-        steps: all.iter().zip(&times).take(OVERVIEW).map(step_row).collect(),
-        more_steps: all.len().saturating_sub(OVERVIEW),
+        timeline: timeline::draw(&first, &paths, run.created_at, now)
+            .filter(|_| first.len() == all.len()),
+        steps: first.iter().zip(&times).map(step_row).collect(),
+        more_steps: (run.steps.total as usize).saturating_sub(first.len()),
         looked_at: looked_at(run),
     })
 }
@@ -190,17 +201,18 @@ async fn told_failure(
     app: &App,
     access: &Access,
     run: &Run,
-    root: &Step,
-    all: &[Step],
-) -> Result<Failure, Failed> {
-    let part = Part { limit: 1, after: failure::before(root.index) };
+    root: StepIndex,
+    all: &[OutlinedStep],
+) -> Result<Option<Failure>, Failed> {
+    let part = Part { limit: 1, after: failure::before(root) };
     let logs = look::logs(app, access, run.swid, &StepQuery::default(), part).await?;
-    let log = logs.iter().find(|log| log.index == root.index);
-    Ok(failure::failure(root, all, log))
+    let log = logs.iter().find(|log| log.index == root);
+    let steps = look::steps(app, access, run.swid, &StepQuery::default(), part).await?;
+    Ok(steps.first().map(|root| failure::failure(root, all, log)))
 }
 
 /// The groups of the plan, or of the one that will be made.
-async fn groups(app: &App, run: &Run, steps: &[Step]) -> Vec<Group> {
+async fn groups(app: &App, run: &Run, steps: &[OutlinedStep]) -> Vec<Group> {
     if !steps.is_empty() {
         return groups::of_steps(steps);
     }
@@ -209,14 +221,13 @@ async fn groups(app: &App, run: &Run, steps: &[Step]) -> Vec<Group> {
     workflow.map(|workflow| groups::of_manifest(&workflow.manifest)).unwrap_or_default()
 }
 
-/// Returns all steps of a run that one page looks at.
-pub(super) async fn all_steps(
+/// Returns the outline of a run as far as one page looks at it.
+pub(super) async fn outline(
     app: &App,
     access: &Access,
     run: Accession,
-) -> Result<Vec<Step>, Failed> {
-    let part = Part { limit: STEPS, after: None };
-    look::steps(app, access, run, &StepQuery::default(), part).await
+) -> Result<Vec<OutlinedStep>, Failed> {
+    look::outline(app, access, run, STEPS).await
 }
 
 /// Tells how many steps pages look at, where the plan has more.
@@ -236,21 +247,25 @@ fn retry_id(run: &Run) -> String {
     format!("page-{}-{}", run.swid, run.updated_at.as_micros())
 }
 
-fn tiles(run: &Run) -> Vec<(Badge, u32)> {
+/// How many steps have each status.
+fn statuses(run: &Run) -> [(StepStatus, u32); 7] {
     let steps = run.steps;
-    let numbers = [
-        (StepStatus::Pending, steps.pending),
-        (StepStatus::Running, steps.running),
-        (StepStatus::Success, steps.success),
+    [
         (StepStatus::Failed, steps.failed),
+        (StepStatus::Lost, steps.lost),
+        (StepStatus::Running, steps.running),
+        (StepStatus::Pending, steps.pending),
+        (StepStatus::Success, steps.success),
         (StepStatus::Skipped, steps.skipped),
         (StepStatus::Cancelled, steps.cancelled),
-        (StepStatus::Lost, steps.lost),
-    ];
+    ]
+}
+
+fn tiles(run: &Run) -> Vec<(Badge, u32)> {
     let always = [StepStatus::Pending, StepStatus::Running, StepStatus::Success];
-    let told = numbers
+    let told = statuses(run)
         .into_iter()
-        .filter(|(status, number)| steps.total > 0 && (*number > 0 || always.contains(status)));
+        .filter(|(status, number)| run.steps.total > 0 && (*number > 0 || always.contains(status)));
     told.map(|(status, number)| (step_badge(status), number)).collect()
 }
 
@@ -273,11 +288,12 @@ fn group_rows(groups: &[Group]) -> Vec<GroupRow> {
     let name = |at: &usize| shown(&groups[*at].name);
     let row = |group: &Group| GroupRow {
         name: group.name.clone(),
+        label: shown(&group.name),
         badge: step_badge(group.status()),
         counts: graph::counts(group),
         needs: group.after.iter().map(name).collect::<Vec<_>>().join(", "),
     };
-    groups.iter().take(OVERVIEW).map(row).collect()
+    groups.iter().take(OVERVIEW as usize).map(row).collect()
 }
 
 fn step_row((step, times): (&Step, &Times)) -> StepRow {

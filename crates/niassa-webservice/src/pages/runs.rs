@@ -14,6 +14,7 @@ use niassa_model::limits::PAGE;
 use super::answer::{Frame, Unanswered, page};
 use super::form::query;
 use super::live::{Listened, Live};
+use super::marks::{Chip, chips};
 use super::search;
 use super::visitor::Visitor;
 use super::words::{Badge, Moment, moment, run_badge, shown};
@@ -55,6 +56,7 @@ pub(super) struct Row {
     pub(super) steps: String,
     pub(super) created: Moment,
     pub(super) note: Option<String>,
+    pub(super) marks: Vec<Chip>,
 }
 
 /// Shows a page of runs.
@@ -117,6 +119,7 @@ pub(super) fn row(run: &Run) -> Row {
         },
         created: moment(run.created_at),
         note: run.note.as_deref().map(shown),
+        marks: chips(run),
     }
 }
 

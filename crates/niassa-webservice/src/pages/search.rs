@@ -10,15 +10,17 @@ use jiff::tz::TimeZone;
 use niassa_metadb::runs::{RunFilter, Whose};
 use niassa_model::accession::Accession;
 use niassa_model::account::Email;
-use niassa_model::run::RunStatus;
+use niassa_model::run::{Mark, RunStatus};
 use niassa_model::time::Timestamp;
 
 /// Most bytes of the box.
 const BYTES: usize = 2_000;
 /// Most words that are looked for.
 const WORDS: usize = 8;
+/// Most marks that are asked for.
+const MARKS: usize = 8;
 /// What the keys are, for who types another one.
-const KEYS: &str = "status, is, workflow, host, account, after, before";
+const KEYS: &str = "status, is, workflow, host, account, mark, after, before";
 
 /// Reads the box.
 pub(super) fn parse(text: &str, now: Timestamp) -> Result<RunFilter, Vec<String>> {
@@ -34,6 +36,9 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<RunFilter, Vec<String>
     }
     if search.filter.words.len() > WORDS {
         search.errors.push(format!("at most {WORDS} words are looked for"));
+    }
+    if search.filter.marks.len() > MARKS {
+        search.errors.push(format!("at most {MARKS} marks are asked for"));
     }
     if search.errors.is_empty() { Ok(search.filter) } else { Err(search.errors) }
 }
@@ -61,6 +66,10 @@ impl Search {
             "host" => self.filter.host = Some(term.value.clone()),
             "account" => match term.value.parse::<Email>() {
                 Ok(email) => self.filter.account = Some(email),
+                Err(error) => self.errors.push(error.to_string()),
+            },
+            "mark" => match term.value.parse::<Mark>() {
+                Ok(mark) => self.filter.marks.push(mark),
                 Err(error) => self.errors.push(error.to_string()),
             },
             "after" => self.filter.from = self.time(key, &term.value),
@@ -201,6 +210,8 @@ mod tests {
         assert_eq!(filter.from, Some(1_793_491_200_000_000));
         assert_eq!(filter.words, ["lane", "3x"]);
         assert_eq!(read("workflow:7").workflow.unwrap().get(), 7);
+        let marked = read("mark:Urgent mark:qc:done").marks;
+        assert_eq!(marked.iter().map(Mark::as_str).collect::<Vec<_>>(), ["urgent", "qc:done"]);
         assert_eq!(read("#12 13").accessions.unwrap().len(), 2);
         let host = read(r#"host:"s3://bucket/a b" "two words" s3://x"#);
         assert_eq!(host.host.as_deref(), Some("s3://bucket/a b"));
@@ -229,6 +240,8 @@ mod tests {
         let wrong = |text: &str| parse(text, NOW).unwrap_err().len();
         assert_eq!(wrong("status:done colour:red after:soon is:nice host:"), 5);
         assert_eq!(wrong("account:bob"), 1);
+        assert_eq!(wrong("mark:\"two words\""), 1);
+        assert_eq!(wrong(&"mark:a ".repeat(MARKS + 1)), 1);
         assert_eq!(wrong("after:2026-13-01"), 1);
         assert_eq!(wrong(&"x ".repeat(9)), 1);
         assert_eq!(wrong(&"x".repeat(BYTES + 1)), 1);

@@ -9,7 +9,7 @@ use niassa_api::runs::{Run, RunIni, RunLogEntry, RunQuery, Step, StepLog, StepQu
 use niassa_bundle::values;
 use niassa_metadb::Access;
 use niassa_metadb::runs::{RunFilter, Whose};
-use niassa_metadb::steps::StepFilter;
+use niassa_metadb::steps::{OutlinedStep, StepFilter, StepPart};
 use niassa_model::accession::Accession;
 use niassa_model::run::RunStatus;
 
@@ -31,24 +31,25 @@ pub(crate) struct Part {
     pub(crate) after: Option<i64>,
 }
 
-/// Lists runs, newest first.
+/// Lists runs, newest first, as far as nobody waits for it.
 pub(crate) async fn runs(
     app: &App,
     access: &Access,
     query: &RunQuery,
     part: Part,
-) -> Result<Vec<Run>, Failed> {
+) -> Result<Searched, Failed> {
     let filter = RunFilter {
         whose: if query.mine == Some(1) { Whose::Own } else { Whose::Visible },
         statuses: statuses(query),
         workflow: query.workflow,
         host: query.host.clone(),
         place_key: query.place.clone(),
+        marks: query.mark.iter().cloned().collect(),
         accessions: query.accessions.as_deref().map(accessions).transpose()?,
         before: part.after,
         ..RunFilter::default()
     };
-    found(app, access, &filter, part.limit).await
+    newest(app, access, &filter, part.limit).await
 }
 
 /// Lists the runs that a filter finds, newest first.
@@ -99,6 +100,29 @@ pub(crate) async fn steps(
     let steps = app.metadb.steps_of_run(access, run, filter, part.limit).await?;
     let steps = steps.ok_or_else(|| missing(run))?;
     Ok(steps.into_iter().map(answer::step).collect())
+}
+
+/// Returns the outline of a run's plan: so many steps at most.
+pub(crate) async fn outline(
+    app: &App,
+    access: &Access,
+    run: Accession,
+    limit: u32,
+) -> Result<Vec<OutlinedStep>, Failed> {
+    app.metadb.outline_of_run(access, run, limit).await?.ok_or_else(|| missing(run))
+}
+
+/// Returns how many steps of a run are meant, and so many of them behind so many.
+pub(crate) async fn part_of_steps(
+    app: &App,
+    access: &Access,
+    run: Accession,
+    part: &StepPart,
+    window: (u32, u32),
+) -> Result<(u32, Vec<Step>), Failed> {
+    let found = app.metadb.part_of_steps(access, run, part, window).await?;
+    let (count, steps) = found.ok_or_else(|| missing(run))?;
+    Ok((count, steps.into_iter().map(answer::step).collect()))
 }
 
 /// Returns the ends of the streams of a run's steps, in the order of the plan.

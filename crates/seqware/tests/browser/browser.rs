@@ -1,14 +1,13 @@
 //! A headless Chromium that a test steers, with the waiting that pages need.
 
-use std::io::{BufRead, BufReader};
 use std::ops::Deref;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use thirtyfour::prelude::*;
 
 use crate::site::{CEILING, skip};
+use crate::watched::Watched;
 
 /// How a page is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,30 +19,17 @@ pub enum Scheme {
 /// A browser; it ends with the test.
 pub struct Browser {
     driver: WebDriver,
-    process: Child,
+    watched: Watched,
 }
 
 impl Browser {
     /// Opens a browser; `None` where there is none (noted as skipped).
     pub async fn open() -> Option<Self> {
-        let started = Command::new("chromedriver")
-            .args(["--port=0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut process) = started else {
+        let Some(watched) = Watched::start() else {
             skip("chromedriver is not installed");
             return None;
         };
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.unwrap();
-            let (_, port) = line.rsplit_once("started successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let port = port.expect("chromedriver tells its port");
-        std::thread::spawn(move || lines.for_each(drop));
+        let port = watched.port;
         let mut wanted = DesiredCapabilities::chrome();
         // Without its sandbox it runs as root too; it sees no page but ours.
         for argument in
@@ -52,9 +38,14 @@ impl Browser {
             wanted.add_arg(argument).unwrap();
         }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
-        let browser = Self { driver, process };
+        let browser = Self { driver, watched };
         browser.size(1_200, 900).await;
         Some(browser)
+    }
+
+    /// Returns what ends it with the test.
+    pub fn watched(&mut self) -> &mut Watched {
+        &mut self.watched
     }
 
     /// Closes it.
@@ -141,6 +132,22 @@ impl Browser {
         }
     }
 
+    /// Waits until the page answers yes.
+    pub async fn until(&self, script: &str) {
+        let begun = Instant::now();
+        // The page may be changing right now.
+        let asked = format!("return Boolean({script})");
+        while !self
+            .driver
+            .execute(asked.as_str(), Vec::new())
+            .await
+            .is_ok_and(|yes| yes.convert::<bool>().unwrap_or_default())
+        {
+            assert!(begun.elapsed() < CEILING, "waited in vain for `{script}`");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Asks the page itself.
     pub async fn ask<T: serde::de::DeserializeOwned>(&self, script: &str) -> T {
         self.driver.execute(script, Vec::new()).await.unwrap().convert().unwrap()
@@ -169,13 +176,5 @@ impl Deref for Browser {
 
     fn deref(&self) -> &WebDriver {
         &self.driver
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // After a failed test: with the driver its browser ends too.
-        let _ended = self.process.kill();
-        let _reaped = self.process.wait();
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::axe;
 use crate::browser::{Browser, Scheme};
 use crate::site::{ADMIN, Site, skip};
-use crate::stage::{BOB, HOST, fragile, launch, long, open, sign_in};
+use crate::stage::{BOB, HOST, fragile, items, launch, long, open, sign_in, wide};
 
 /// A name that tries to be more than a name.
 const HOSTILE: &str = "<script>alert(1)</script>\u{202e}gpj.exe";
@@ -23,6 +23,7 @@ async fn every_page_is_accessible_and_fits_a_small_screen() {
     open(&browser, &site, "/sign-in").await;
     look(&browser, axe.as_deref(), "sign-in").await;
     sign_in(&browser, ADMIN).await;
+    marks(&browser, axe.as_deref(), &site).await;
     for (name, path) in pages {
         open(&browser, &site, &path).await;
         look(&browser, axe.as_deref(), name).await;
@@ -30,6 +31,25 @@ async fn every_page_is_accessible_and_fits_a_small_screen() {
         assert!(!alerted, "{name}: a script that is not ours");
     }
     browser.close().await;
+}
+
+/// Marks some runs, looking at the pages that ask about it and that tell what was done.
+async fn marks(browser: &Browser, axe: Option<&str>, site: &Site) {
+    open(browser, site, &format!("/runs?q=host%3A{HOST}")).await;
+    browser.press("Mark all found").await;
+    browser.see("4 runs will be marked").await;
+    browser.fill("add", "urgent, <i>").await;
+    browser.press("Mark 4 runs").await;
+    browser.see("is no mark").await;
+    look(browser, axe, "marks-wrong").await;
+    browser.fill("add", "urgent qc:passed cohort-\u{e4}").await;
+    browser.press("Mark 4 runs").await;
+    browser.see("Done: 4 runs marked.").await;
+    look(browser, axe, "marks-done").await;
+    browser.follow("Back").await;
+    browser.press("Mark all found").await;
+    browser.see("Take away").await;
+    look(browser, axe, "marks").await;
 }
 
 /// Fills a site with a bit of everything, and returns its pages.
@@ -47,17 +67,24 @@ fn pages(site: &Site) -> Vec<(&'static str, String)> {
     let done = bob.schedule(workflow, HOST, &values);
     launch(&bob);
     bob.propagate_until(done, "completed");
+    let many = bob.schedule(wide(site, &bob), HOST, &[&items(205)]);
+    launch(&bob);
+    bob.propagate_until(many, "failed");
     for _ in 0..60 {
         bob.schedule(slow, HOSTILE, &[]);
     }
     let page = |name, path: String| (name, path);
     vec![
         page("runs", "/runs".to_owned()),
+        page("runs-marked", "/runs?q=mark%3Aurgent".to_owned()),
         page("runs-searched", "/runs?q=status%3Anothing+x%3Ay".to_owned()),
         page("run-failed", format!("/runs/{failed}")),
         page("run-running", format!("/runs/{running}")),
         page("run-completed", format!("/runs/{done}")),
         page("run-steps", format!("/runs/{done}/steps")),
+        page("run-many", format!("/runs/{many}")),
+        page("run-many-steps", format!("/runs/{many}/steps?group=each&page=2")),
+        page("run-log", format!("/runs/{failed}/steps/0/log?stream=stdout#L1")),
         page("run-logs", format!("/runs/{failed}/logs")),
         page("run-files", format!("/runs/{done}/files")),
         page("run-values", format!("/runs/{done}/values")),

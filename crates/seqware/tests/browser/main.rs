@@ -10,9 +10,14 @@
 
 mod axe;
 mod browser;
+mod leaving;
+mod log_story;
 mod looks;
+mod many;
 #[expect(dead_code, reason = "the integration tests use all of it")]
 #[path = "../it/site.rs"]
 mod site;
 mod stage;
+mod steps_story;
 mod story;
+mod watched;

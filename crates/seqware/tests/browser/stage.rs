@@ -14,12 +14,17 @@ pub const HOST: &str = "here";
 
 /// Signs in on the page that is shown.
 pub async fn sign_in(browser: &Browser, email: &str) {
+    send_password(browser, email).await;
+    browser.see("Sign out").await;
+}
+
+/// Fills in who one is, and sends it.
+pub async fn send_password(browser: &Browser, email: &str) {
     let password =
         if email == ADMIN { "admin-password".to_owned() } else { format!("password-of-{email}") };
     browser.fill("email", email).await;
     browser.fill("password", &password).await;
     browser.press("Sign in").await;
-    browser.see("Sign out").await;
 }
 
 /// Opens a page of the site.
@@ -48,6 +53,21 @@ pub fn fragile(site: &Site, user: &User) -> i64 {
         cure = cure.display()
     );
     user.install(&site.bundle("fragile", &text))
+}
+
+/// Installs a workflow with a step for each of many items, of which one fails, and one step behind them.
+pub fn wide(site: &Site, user: &User) -> i64 {
+    let text = "niassa: 1\nname: Wide\nversion: \"1.0\"\ndescription: Has many steps\nparameters:\n  \
+         items: {type: list, items: int}\nsteps:\n  \
+         - name: each\n    foreach: {item: items}\n    command: test \"$item\" != 13\n  \
+         - name: merge\n    needs: [each]\n    command: 'true'\n";
+    user.install(&site.bundle("wide", text))
+}
+
+/// The value of that workflow's parameter.
+pub fn items(number: u32) -> String {
+    let items: Vec<String> = (0..number).map(|item| item.to_string()).collect();
+    format!("items=[{}]", items.join(","))
 }
 
 /// Installs a workflow that takes long.

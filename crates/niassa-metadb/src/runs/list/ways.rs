@@ -6,7 +6,7 @@
 
 use niassa_model::accession::Accession;
 use niassa_model::account::{AccountId, Email};
-use niassa_model::run::RunStatus;
+use niassa_model::run::{Mark, RunStatus};
 
 use super::{RunFilter, Whose};
 use crate::access::Sees;
@@ -41,6 +41,8 @@ pub(super) enum Way {
     AtHost(String),
     /// Runs with a status.
     With(RunStatus),
+    /// Runs with a mark.
+    Marked(Mark),
     /// Runs of a study.
     OfStudy(i64),
 }
@@ -61,7 +63,7 @@ pub(super) struct Span {
 /// Conditions on a run `r`. `$3`: labels; `$4`: statuses; `$5`: workflow; `$6`: host; `$7`: place;
 /// `$8`: accessions; `$9`: from; `$10`: to; `$11`: before; `$13`: 1 for own ones only, at a place
 /// with those that the caller may launch; `$14`: workflow's name; `$15`: patterns; `$16`: address of
-/// the account; `$17`: above.
+/// the account; `$17`: above; `$18`: marks.
 macro_rules! filters {
     () => {
         concat!(
@@ -82,6 +84,9 @@ macro_rules! filters {
                 or r.workflow in (select fw.swid from workflow fw where fw.name = $14)) \
               and (cast($16 as text) is null \
                 or r.owner in (select fa.id from account fa where fa.email = $16)) \
+              and (cast($18 as text) is null or not exists (select 1 from json_each($18) \
+                where not exists (select 1 from run_mark fm \
+                    where fm.run = r.swid and fm.mark = (value ->> 0)))) \
               and (cast($15 as text) is null or not exists (select 1 from json_each($15) \
                 where lower((select hw.name || ' ' || hw.version from workflow hw \
                     where hw.swid = r.workflow) || ' ' || r.host || ' ' || coalesce(r.note, '') \
@@ -134,22 +139,27 @@ sql! {
             and r.status in (select value ->> 0 from json_each($4))",
         "(r.swid + 0)");
     NEWEST = list!("1 = 1");
-    /// `$18`: account.
-    OF_OWNER = list!("r.owner = $18");
-    /// `$18`: account; `$19`: status.
-    OF_OWNER_WITH = list!("r.owner = $18 and r.status = $19");
-    /// `$18`: account; `$19`: label.
-    OF_OWNER_AT = list!("r.owner = $18 and r.host = $19");
-    /// `$18`: workflow.
-    OF_WORKFLOW = list!("r.workflow = $18");
-    /// `$18`: label.
-    AT_HOST = list!("r.host = $18");
-    /// `$18`: status.
-    WITH = list!("r.status = $18");
-    /// `$18`: study. The join keeps the order in which SQLite goes through the tables.
+    /// `$19`: account.
+    OF_OWNER = list!("r.owner = $19");
+    /// `$19`: account; `$20`: status.
+    OF_OWNER_WITH = list!("r.owner = $19 and r.status = $20");
+    /// `$19`: account; `$20`: label.
+    OF_OWNER_AT = list!("r.owner = $19 and r.host = $20");
+    /// `$19`: workflow.
+    OF_WORKFLOW = list!("r.workflow = $19");
+    /// `$19`: label.
+    AT_HOST = list!("r.host = $19");
+    /// `$19`: status.
+    WITH = list!("r.status = $19");
+    /// `$19`: mark. The join keeps the order in which SQLite goes through the tables.
+    MARKED = list!(
+        "run_mark rm cross join ",
+        "rm.mark = $19 and rm.run = r.swid and rm.run < $11 and rm.run > $17",
+        "rm.run");
+    /// `$19`: study. The join keeps the order in which SQLite goes through the tables.
     OF_STUDY = list!(
         "object_study os cross join ",
-        "os.study = $18 and os.object = r.swid and os.object < $11 and os.object > $17",
+        "os.study = $19 and os.object = r.swid and os.object < $11 and os.object > $17",
         "os.object");
     /// The registry has an index of nothing but these, which is walked faster than the runs.
     BEHIND_NEWEST = "select swid from object where kind = 'workflow_run' \
@@ -166,6 +176,9 @@ sql! {
     BEHIND_AT_HOST = behind!("host = $4 and ");
     /// `$4`: status.
     BEHIND_WITH = behind!("status = $4 and ");
+    /// `$4`: mark.
+    BEHIND_MARKED = "select run as swid from run_mark where mark = $4 \
+        and run < $1 and run > $2 order by run desc limit 1 offset $3";
     /// `$4`: study.
     BEHIND_OF_STUDY = "select object as swid from object_study where study = $4 \
         and object < $1 and object > $2 order by object desc limit 1 offset $3";
@@ -246,6 +259,7 @@ async fn choices(
     }
     let is_active = filter.asks_for_active();
     choices.extend(with(Way::With).filter(|_| is_active));
+    choices.extend(filter.marks.first().map(|mark| vec![Way::Marked(mark.clone())]));
     if let Some(workflow) = filter.workflow {
         choices.push(vec![Way::OfWorkflow(workflow.get())]);
     }
@@ -325,7 +339,8 @@ impl MetaDb {
             .bind(filter.workflow_name.clone())
             .bind(filter.patterns())
             .bind(filter.account.as_ref().map(Email::as_str).map(str::to_owned))
-            .bind(span.above);
+            .bind(span.above)
+            .bind(filter.marks());
         let found = way.bound(query).fetch_all(self.reader()).await.during(OPERATION)?;
         found.iter().map(|found| row::read(found, OPERATION)).collect()
     }
@@ -373,6 +388,7 @@ impl Way {
             Self::OfWorkflow(_) => OF_WORKFLOW,
             Self::AtHost(_) => AT_HOST,
             Self::With(_) => WITH,
+            Self::Marked(_) => MARKED,
             Self::OfStudy(_) => OF_STUDY,
         }
     }
@@ -388,6 +404,7 @@ impl Way {
             Self::OfWorkflow(_) => Some(BEHIND_OF_WORKFLOW),
             Self::AtHost(_) => Some(BEHIND_AT_HOST),
             Self::With(_) => Some(BEHIND_WITH),
+            Self::Marked(_) => Some(BEHIND_MARKED),
             Self::OfStudy(_) => Some(BEHIND_OF_STUDY),
         }
     }
@@ -403,11 +420,18 @@ impl Way {
             Self::OfOwnerAt(owner, host) => query.bind(*owner).bind(host.clone()),
             Self::AtHost(host) => query.bind(host.clone()),
             Self::With(status) => query.bind(status.as_str()),
+            Self::Marked(mark) => query.bind(mark.as_str().to_owned()),
         }
     }
 }
 
 impl RunFilter {
+    /// Returns the marks as rows.
+    fn marks(&self) -> Option<String> {
+        let marks = || bulk::words(self.marks.iter().map(Mark::as_str));
+        (!self.marks.is_empty()).then(marks)
+    }
+
     /// Tells whether only active runs are asked for: these are few among many.
     fn asks_for_active(&self) -> bool {
         self.statuses.as_ref().is_some_and(|all| all.iter().all(|status| status.is_active()))

@@ -57,3 +57,39 @@ async fn a_run_whose_place_is_gone_moves_elsewhere() {
     assert_eq!(claimed.claims[0].swid, moved.swid);
     assert_eq!(claimed.claims[0].place, None, "nothing ties it to where the old one was");
 }
+
+#[tokio::test]
+async fn runs_are_marked_and_found_by_their_marks() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let (one, two) =
+        (service.run_of_bob(workflow).await.swid, service.run_of_bob(workflow).await.swid);
+    let path = "/v1/runs/marks";
+    let asked = json!({"accessions": [one, 4711], "add": ["Urgent", "qc:done"]});
+    let marked: RunResults = service.user("bob").post(path, &asked).await.json();
+    assert_eq!(marked.results[0].refused, None);
+    assert_eq!(marked.results[1].refused.as_deref(), Some("there is no such run"));
+    let run: Run = service.user("bob").get(&format!("/v1/runs/{one}")).await.json();
+    let words: Vec<&str> = run.marks.iter().map(|given| given.mark.as_str()).collect();
+    assert_eq!((words, run.marks[0].account.as_str()), (vec!["qc:done", "urgent"], "bob@lab.net"));
+    let found: Page<Run> = service.user("ann").get("/v1/runs?mark=urgent").await.json();
+    assert_eq!(found.items.iter().map(|run| run.swid).collect::<Vec<_>>(), [one]);
+    let away = json!({"accessions": [one, two], "remove": ["urgent"]});
+    service.user("ann").post(path, &away).await.json::<RunResults>();
+    let none: Page<Run> = service.user("bob").get("/v1/runs?mark=urgent").await.json();
+    assert_eq!(none.items, []);
+
+    let strange: RunResults = service.user("eve").post(path, &asked).await.json();
+    assert_eq!(strange.results[0].status, None);
+    let reads = service.token_of_bob(&["read"]).await;
+    service.token(&reads).post(path, &asked).await.problem(ProblemCode::NotAllowed);
+    for wrong in [
+        json!({"accessions": [one]}),
+        json!({"accessions": [one], "add": ["two words"]}),
+        json!({"accessions": [one], "add": ["<b>"]}),
+        json!({"accessions": [one], "add": ["x".repeat(10_000)]}),
+    ] {
+        service.user("bob").post(path, &wrong).await.problem(ProblemCode::Invalid);
+    }
+    service.user("bob").get("/v1/runs?mark=%00").await.problem(ProblemCode::BadRequest);
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use niassa_api::error::ProblemCode;
 
-use super::{BODY_BYTES, collect, page, page_size};
+use super::{BODY_BYTES, collect, page, page_as_far, page_size};
 use crate::testing::service;
 
 #[tokio::test]
@@ -84,4 +84,18 @@ fn a_page_tells_where_the_next_begins() {
     assert_eq!(page_size(None), 50);
     assert_eq!(page_size(Some(0)), 1);
     assert_eq!(page_size(Some(9_999)), 500);
+}
+
+/// A page goes on where its rows end, or behind what was looked through, whichever comes first.
+#[test]
+fn a_page_that_is_not_full_may_have_a_next_one() {
+    let page = |rows: &[i64], behind| {
+        let page = page_as_far(rows.to_vec(), 2, behind, |row| *row);
+        (page.items, page.next)
+    };
+    assert_eq!(page(&[9, 8, 7], None), (vec![9, 8], Some("8".to_owned())));
+    assert_eq!(page(&[9, 8, 7], Some(5)), (vec![9, 8], Some("8".to_owned())));
+    assert_eq!(page(&[9], Some(5)), (vec![9], Some("6".to_owned())));
+    assert_eq!(page(&[], Some(5)), (vec![], Some("6".to_owned())));
+    assert_eq!(page(&[9], None), (vec![9], None));
 }

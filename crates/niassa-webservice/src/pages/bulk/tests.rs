@@ -74,3 +74,51 @@ async fn runs_of_others_are_not_there() {
     assert!(page.contains("<strong>0 runs</strong>"), "{page}");
     assert_eq!(status(&service, &run).await, "submitted");
 }
+
+#[tokio::test]
+async fn many_runs_are_marked_once_their_number_is_confirmed() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let (one, two) = (service.run_of_bob(workflow).await, service.run_of_bob(workflow).await);
+    let (one, two) = (one.swid.to_string(), two.swid.to_string());
+    let (bob, ann) = (service.browse("bob").await, service.browse("ann").await);
+    let page = bob.post("/runs/bulk", &[("do", "mark-all"), ("q", "host:server2")]).await.page();
+    assert!(page.contains("<strong>2 runs</strong> will be marked"), "{page}");
+    assert!(!bob.get("/runs").await.page().contains("class=\"mark\""), "nothing has happened");
+
+    // What is wrong is told beside what was typed, and the runs are still meant.
+    let both = [("do", "mark"), ("run", one.as_str()), ("run", two.as_str())];
+    let typed = "urgent <script>alert(1)</script> a\u{202e}b";
+    let page = bob.post("/runs/bulk/do", &[&both[..], &[("add", typed)]].concat()).await.page();
+    assert!(page.contains("<strong>2 runs</strong> will be marked"), "{page}");
+    assert!(page.contains("value=\"urgent &#60;script&#62;alert(1)&#60;/script&#62; a"));
+    assert!(page.contains("is no mark") && page.contains("a\u{fffd}b"));
+    assert!(!page.contains("<script>alert"));
+
+    let add = [&both[..], &[("add", "Urgent, qc:done")]].concat();
+    let page = bob.post("/runs/bulk/do", &add).await.page();
+    assert!(page.contains("Done: <strong>2 runs</strong> marked."), "{page}");
+    let page = bob.get("/runs?q=mark%3Aurgent").await.page();
+    assert!(
+        page.contains(&format!("id=\"run-{one}\"")) && page.contains("/runs?q=mark%3Aqc%3Adone")
+    );
+
+    // From the page of one run, by somebody else, who sees what there is.
+    let back = format!("/runs/{one}");
+    let of_one = [("do", "mark"), ("run", one.as_str()), ("back", back.as_str())];
+    let page = ann.post("/runs/bulk", &of_one).await.page();
+    assert!(page.contains("name=\"remove\" value=\"urgent\"") && page.contains("(1 run)"));
+    let away = [&of_one[..], &[("remove", "urgent")]].concat();
+    assert_eq!(ann.post("/runs/bulk/do", &away).await.location(), back);
+    let page = bob.get(&back).await.page();
+    assert!(page.contains("<bdi>qc:done</bdi>") && !page.contains("<bdi>urgent</bdi>"), "{page}");
+    let events = bob.get(&format!("{back}/events")).await.page();
+    assert!(
+        events.contains("marked qc:done, urgent") && events.contains("no longer marked urgent")
+    );
+    assert!(events.contains("ann@lab.net"));
+
+    let eve = service.browse("eve").await;
+    let page = eve.post("/runs/bulk/do", &add).await.page();
+    assert!(page.contains("<strong>0 runs</strong>") && page.contains("no such run"), "{page}");
+}

@@ -1,6 +1,7 @@
 //! Why a run failed: the step that failed first, what it said, and what to do.
 
 use niassa_api::runs::{Attempt, Step, StepLog};
+use niassa_metadb::steps::OutlinedStep;
 use niassa_model::step::{StepIndex, StepReason, StepStatus};
 
 use crate::pages::words::{shown, shown_block};
@@ -21,16 +22,14 @@ pub(super) struct Failure {
 }
 
 /// Finds the step that failed first: those behind it were skipped, and those beside it came later.
-pub(super) fn root(steps: &[Step]) -> Option<&Step> {
-    let failed = steps.iter().filter(|step| has_failed(step));
-    failed.min_by_key(|step| {
-        let ended = step.attempts.last().and_then(|attempt| attempt.ended_at);
-        (ended.is_none(), ended, step.index)
-    })
+pub(super) fn root(steps: &[OutlinedStep]) -> Option<StepIndex> {
+    let failed = steps.iter().filter(|step| has_failed(step.status));
+    let first = failed.min_by_key(|step| (step.ended_at.is_none(), step.ended_at, step.index));
+    first.map(|step| step.index)
 }
 
 /// Says why the step failed.
-pub(super) fn failure(root: &Step, steps: &[Step], log: Option<&StepLog>) -> Failure {
+pub(super) fn failure(root: &Step, steps: &[OutlinedStep], log: Option<&StepLog>) -> Failure {
     let last = root.attempts.last();
     let reason = root.reason.or_else(|| last.and_then(|attempt| attempt.reason));
     Failure {
@@ -40,7 +39,7 @@ pub(super) fn failure(root: &Step, steps: &[Step], log: Option<&StepLog>) -> Fai
         reason: explain(root.status, reason, last),
         advice: reason.and_then(advice),
         stream: log.and_then(last_lines),
-        others: steps.iter().filter(|step| has_failed(step)).count().saturating_sub(1),
+        others: steps.iter().filter(|step| has_failed(step.status)).count().saturating_sub(1),
     }
 }
 
@@ -56,8 +55,8 @@ pub(super) fn before(index: StepIndex) -> Option<i64> {
     index.0.checked_sub(1).map(i64::from)
 }
 
-fn has_failed(step: &Step) -> bool {
-    matches!(step.status, StepStatus::Failed | StepStatus::Lost)
+fn has_failed(status: StepStatus) -> bool {
+    matches!(status, StepStatus::Failed | StepStatus::Lost)
 }
 
 fn place(last: &Attempt, attempts: usize) -> String {
@@ -141,7 +140,7 @@ mod tests {
     use niassa_model::step::AttemptNumber;
     use niassa_model::time::Timestamp;
 
-    use super::super::groups::tests::step;
+    use super::super::groups::tests::{outlined, step};
     use super::*;
 
     fn failed(index: u32, label: &str, ended: i64) -> Step {
@@ -169,12 +168,13 @@ mod tests {
         let mut skipped = step(0, "before", &[], StepStatus::Skipped);
         skipped.reason = Some(StepReason::ParentFailed);
         let steps = [skipped, failed(1, "late", 90), failed(2, "early", 50)];
-        let root = root(&steps).unwrap();
-        assert_eq!(root.label, "early");
-        let failure = failure(root, &steps, None);
+        let outline = outlined(&steps);
+        assert_eq!(root(&outline), Some(StepIndex(2)));
+        let failure = failure(&steps[2], &outline, None);
+        assert_eq!(failure.label, "early");
         assert_eq!(failure.reason, "its command ended with exit code 7");
         assert_eq!((failure.attempt.as_str(), failure.others), ("attempt 2 on node1", 1));
-        assert_eq!(super::root(&steps[..1]), None);
+        assert_eq!(root(&outline[..1]), None);
     }
 
     #[test]

@@ -150,9 +150,15 @@ fn node(group: &Group, (x, y): (usize, usize)) -> Node {
 
 #[cfg(test)]
 mod tests {
-    use super::super::groups::of_steps;
-    use super::super::groups::tests::step;
+    use niassa_api::runs::Step;
+
+    use super::super::groups;
+    use super::super::groups::tests::{outlined, step};
     use super::*;
+
+    fn of_steps(steps: &[Step]) -> Vec<Group> {
+        groups::of_steps(&outlined(steps))
+    }
 
     fn most() -> u32 {
         u32::try_from(MOST).unwrap()

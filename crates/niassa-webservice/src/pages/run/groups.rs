@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use niassa_api::runs::Step;
 use niassa_bundle::manifest::Manifest;
+use niassa_metadb::steps::OutlinedStep;
 use niassa_model::step::StepStatus;
 
 /// Steps of one name.
@@ -18,18 +18,13 @@ pub(in crate::pages) struct Group {
     pub(in crate::pages) counts: BTreeMap<StepStatus, usize>,
 }
 
-/// Returns the name that steps of one group share.
-pub(in crate::pages) fn name_of(label: &str) -> &str {
-    label.split_once('[').map_or(label, |(name, _)| name)
-}
-
 /// Puts the steps of a plan into groups, in the order in which their first ones come.
-pub(super) fn of_steps(steps: &[Step]) -> Vec<Group> {
+pub(super) fn of_steps(steps: &[OutlinedStep]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut group_of = HashMap::new();
     for step in steps {
-        let name = name_of(&step.label);
+        let name = step.name.as_str();
         let place = *places.entry(name).or_insert_with(|| {
             groups.push(Group::named(name));
             groups.len() - 1
@@ -90,6 +85,7 @@ impl Group {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use niassa_api::runs::Step;
     use niassa_model::accession::Accession;
     use niassa_model::step::StepIndex;
 
@@ -116,6 +112,26 @@ pub(super) mod tests {
         }
     }
 
+    /// The outline of steps.
+    pub(in crate::pages::run) fn outlined(steps: &[Step]) -> Vec<OutlinedStep> {
+        let outlined = |step: &Step| {
+            let (name, element) = match step.label.trim_end_matches(']').split_once('[') {
+                Some((name, element)) => (name, element.parse().ok()),
+                None => (step.label.as_str(), None),
+            };
+            OutlinedStep {
+                index: step.index,
+                name: name.to_owned(),
+                element,
+                after: step.after.clone(),
+                status: step.status,
+                ended_at: step.attempts.iter().filter_map(|attempt| attempt.ended_at).max(),
+                ran_micros: None,
+            }
+        };
+        steps.iter().map(outlined).collect()
+    }
+
     #[test]
     fn steps_of_a_foreach_stand_together() {
         let steps = [
@@ -124,7 +140,7 @@ pub(super) mod tests {
             step(2, "call[1]", &[0], StepStatus::Failed),
             step(3, "merge", &[1, 2], StepStatus::Skipped),
         ];
-        let groups = of_steps(&steps);
+        let groups = of_steps(&outlined(&steps));
         let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
         assert_eq!(names, ["index", "call", "merge"]);
         assert_eq!(groups[2].after, BTreeSet::from([1]));
@@ -136,8 +152,8 @@ pub(super) mod tests {
     fn a_group_that_is_half_done_is_running() {
         let half =
             [step(0, "a[0]", &[], StepStatus::Success), step(1, "a[1]", &[], StepStatus::Pending)];
-        assert_eq!(of_steps(&half)[0].status(), StepStatus::Running);
-        assert_eq!(of_steps(&half[..1])[0].status(), StepStatus::Success);
+        assert_eq!(of_steps(&outlined(&half))[0].status(), StepStatus::Running);
+        assert_eq!(of_steps(&outlined(&half[..1]))[0].status(), StepStatus::Success);
     }
 
     #[test]

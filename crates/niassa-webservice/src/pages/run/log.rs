@@ -34,7 +34,6 @@ struct LogPage {
     frame: Frame,
     head: Head,
     step: u32,
-    badge: Badge,
     machine: Option<String>,
     streams: [(&'static str, String, bool); 2],
     /// Where the log grows: the part that is asked for again.
@@ -46,6 +45,8 @@ struct LogPage {
 #[derive(Template)]
 #[template(path = "run_log_piece.html")]
 struct Piece {
+    /// How the attempt stands: it changes while the log is followed.
+    badge: Badge,
     /// Why this is only the end.
     why: Option<String>,
     path: Option<String>,
@@ -106,7 +107,6 @@ pub(in crate::pages) async fn log(
         frame: Frame::of(&visitor, format!("Log of step {} of run {}", wanted.step, wanted.run)),
         head: Head::of(&run, "logs"),
         step: wanted.step.0,
-        badge: step_badge(part.status),
         machine: part.machine.as_deref().map(shown),
         streams: [LogStream::Stdout, LogStream::Stderr].map(|stream| wanted.tab(stream)),
         live,
@@ -160,14 +160,15 @@ impl Wanted {
 }
 
 fn piece(wanted: &Wanted, part: &LogPart) -> Piece {
+    let badge = step_badge(part.status);
     match &part.log {
-        LogText::Range(range) => of_range(wanted, range),
-        LogText::End(end) => of_end(end),
+        LogText::Range(range) => of_range(wanted, badge, range),
+        LogText::End(end) => of_end(badge, end),
     }
 }
 
 /// Cuts a range at its line breaks and numbers its lines.
-fn of_range(wanted: &Wanted, range: &LogRange) -> Piece {
+fn of_range(wanted: &Wanted, badge: Badge, range: &LogRange) -> Piece {
     let (skipped, text) = whole_lines(range);
     let begin = range.offset + skipped as u64;
     let end = begin + text.len() as u64;
@@ -178,6 +179,7 @@ fn of_range(wanted: &Wanted, range: &LogRange) -> Piece {
     let is_last = end >= range.size;
     let back = begin.saturating_sub(u64::from(PIECE));
     Piece {
+        badge,
         why: None,
         path: None,
         place: format!("bytes {begin} to {end} of {}", range.size),
@@ -207,7 +209,7 @@ fn whole_lines(range: &LogRange) -> (usize, &[u8]) {
     (begin, &bytes[begin..end])
 }
 
-fn of_end(end: &LogEnd) -> Piece {
+fn of_end(badge: Badge, end: &LogEnd) -> Piece {
     let is_cut = end.size > end.text.len() as u64;
     let begin = end.size.saturating_sub(end.text.len() as u64);
     let place = match end.size {
@@ -216,6 +218,7 @@ fn of_end(end: &LogEnd) -> Piece {
         size => format!("all of its {size} bytes"),
     };
     Piece {
+        badge,
         why: Some(shown(&end.why)),
         path: end.path.as_deref().map(shown),
         place,

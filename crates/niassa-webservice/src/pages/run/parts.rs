@@ -1,4 +1,4 @@
-//! The pages of a run beside the first: steps, ends of streams, files, values and events.
+//! The pages of a run beside the first and its steps: ends of streams, files, values and events.
 
 use askama::Template;
 use axum::extract::State;
@@ -9,46 +9,27 @@ use niassa_bundle::ini;
 use niassa_metadb::reports::ReportedFile;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
-use niassa_model::step::StepStatus;
 
-use super::{Head, Named, StepRow, all_steps, step_row, timeline};
+use super::{Head, Named};
 use crate::app::App;
 use crate::error::Failed;
 use crate::http::extract::{page as cut, page_after};
 use crate::pages::answer::{Frame, Unanswered, page};
 use crate::pages::form::query;
 use crate::pages::live::{Listened, Live};
-use crate::pages::run::name_of;
 use crate::pages::visitor::Visitor;
-use crate::pages::words;
 use crate::pages::words::{
     Badge, Moment, bytes, moment, run_badge, shown, shown_block, shown_within, step_badge,
 };
 use crate::usecases::look::{self, Part};
 use crate::usecases::report;
 
-/// Steps of a page.
-const STEPS: u32 = 200;
 /// Steps of a page of streams: each may bring 128 KiB.
 const STREAMS: u32 = 10;
 /// Entries of a page of events.
 const ENTRIES: u32 = 200;
 /// Characters of a value that are shown.
 const VALUE: usize = 2_000;
-
-#[derive(Template)]
-#[template(path = "run_steps.html")]
-struct StepsPage {
-    frame: Frame,
-    head: Head,
-    rows: Vec<StepRow>,
-    group: String,
-    status: String,
-    statuses: [&'static str; 7],
-    found: usize,
-    looked_at: Option<u32>,
-    next: Option<String>,
-}
 
 #[derive(Template)]
 #[template(path = "run_logs.html")]
@@ -130,45 +111,6 @@ struct Entry {
     change: Option<(Badge, Badge)>,
     account: String,
     detail: Option<String>,
-}
-
-/// Shows steps, of one group or with one status if asked.
-pub(in crate::pages) async fn steps(
-    State(app): State<App>,
-    visitor: Visitor,
-    Named(swid): Named,
-) -> Result<Response, Unanswered> {
-    let access = visitor.may(Action::Read)?;
-    let run = look::run(&app, &access, swid).await?;
-    let after = page_after(visitor.query.get("after"))?.unwrap_or(-1);
-    let (group, status) = (visitor.query.text("group"), visitor.query.text("status"));
-    let all = all_steps(&app, &access, swid).await?;
-    let times = timeline::times(&all, run.created_at, app.clock.now());
-    let is_meant = |step: &niassa_api::runs::Step| {
-        (group.is_empty() || name_of(&step.label) == group)
-            && (status.is_empty() || step.status.as_str() == status)
-    };
-    let meant = || all.iter().zip(&times).filter(|(step, _)| is_meant(step));
-    let part: Vec<_> = meant()
-        .filter(|(step, _)| i64::from(step.index.0) > after)
-        .take(STEPS as usize + 1)
-        .collect();
-    let part = cut(part, STEPS, |(step, _)| i64::from(step.index.0));
-    let next = part.next.map(|next| {
-        let pairs = [("group", group), ("status", status), ("after", &next)];
-        format!("/runs/{swid}/steps?{}", query(pairs))
-    });
-    Ok(page(&StepsPage {
-        frame: Frame::of(&visitor, format!("Steps of run {swid}")),
-        head: Head::of(&run, "steps"),
-        rows: part.items.into_iter().map(step_row).collect(),
-        group: group.to_owned(),
-        status: status.to_owned(),
-        statuses: StepStatus::ALL.map(StepStatus::as_str),
-        found: meant().count(),
-        looked_at: super::looked_at(&run),
-        next,
-    }))
 }
 
 /// Shows the ends of the streams of steps, and keeps them fresh.

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use crate::testing::service;
+use crate::pages::form::query;
+use crate::testing::launched::Launched;
+use crate::testing::{TestService, service};
 
 const PAGES: [&str; 6] = ["", "/steps", "/logs", "/files", "/values", "/events"];
 
@@ -104,7 +106,7 @@ async fn every_page_of_a_run_says_what_is_known() {
     let page = bob.get(&format!("{}/steps?group=call", run.page())).await.page();
     assert!(page.contains("2 steps.") && page.contains("call[1]") && !page.contains(">merge<"));
     let page = bob.get(&format!("{}/steps?status=running", run.page())).await.page();
-    assert!(page.contains("1 step.") && page.contains("call[0]"));
+    assert!(page.contains("1 step, running.") && page.contains("call[0]"));
     let page = bob.get(&format!("{}/logs", run.page())).await.page();
     assert!(page.contains("warned") && page.contains("68.3 KiB, the end of it"), "{page}");
     let page = bob.get(&format!("{}/files", run.page())).await.page();
@@ -131,13 +133,7 @@ async fn a_page_that_is_watched_is_sent_again_when_something_was_heard() {
 #[tokio::test]
 async fn five_thousand_steps_are_shown_at_once() {
     let service = service().await;
-    let workflow = service.workflow().await;
-    service.run_of_bob(workflow).await;
-    let parents: Vec<u32> = (1..4_999).collect();
-    let mut steps: Vec<(&str, Option<u32>, &[u32])> = vec![("index", None, &[])];
-    steps.extend((0..4_998).map(|element| ("call", Some(element), &[0][..])));
-    steps.push(("merge", None, &parents));
-    let run = service.launch(&steps).await;
+    let run = wide(&service).await;
     let bob = service.browse("bob").await;
     let began = Instant::now();
     let page = bob.get(&run.page()).await.page();
@@ -145,6 +141,51 @@ async fn five_thousand_steps_are_shown_at_once() {
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
     assert!(page.contains("0 of 4998") && page.contains("and 4900 more"), "{page}");
     assert!(page.len() < 200_000, "{}", page.len());
+}
+
+/// The list twin of the picture: page by page every step, and what failed by one link.
+#[tokio::test]
+async fn every_one_of_five_thousand_steps_is_reached_by_links() {
+    let service = service().await;
+    let run = wide(&service).await;
+    run.fact(0, "success", json!({})).await;
+    run.fact(4_321, "failed", json!({"reason": "exit_code", "exit_code": 7})).await;
+    let bob = service.browse("bob").await;
+    let (mut path, mut seen, mut pages) = (format!("{}/steps", run.page()), 0, 0);
+    loop {
+        let page = bob.get(&path).await.page();
+        assert!(page.len() < 200_000, "{}", page.len());
+        seen += page.matches("scope=\"row\" data-label=\"Step\" ").count();
+        pages += 1;
+        let Some(next) =
+            page.split("\" rel=\"next\"").next().filter(|_| page.contains("rel=\"next\""))
+        else {
+            assert!(page.contains(">merge<") && page.contains("Steps 4801 to 5000 of 5000"));
+            break;
+        };
+        path = next.rsplit('"').next().unwrap().replace("&#38;", "&");
+    }
+    assert_eq!((seen, pages), (5_000, 25));
+    let failed = format!("{}/steps?status=failed", run.page());
+    assert!(bob.get(&run.page()).await.page().contains(&failed), "the tile leads there");
+    let page = bob.get(&failed).await.page();
+    assert!(page.contains("1 step, failed.") && page.contains("call[4320]"), "{page}");
+    let page = bob.get(&format!("{}/steps?group=call&page=25", run.page())).await.page();
+    assert!(page.contains("Steps 4801 to 4998 of 4998") && page.contains("rel=\"prev\""));
+    let behind = bob.get(&format!("{}/steps?page=4711", run.page())).await.page();
+    assert!(behind.contains("None of the 5000 steps") && behind.contains("page=25\" rel=\"prev\""));
+    assert_eq!(bob.get(&format!("{}/steps?page=0", run.page())).await.status, 400);
+}
+
+/// A run of one step, 4,998 behind it, and one behind all of these.
+async fn wide(service: &TestService) -> Launched<'_> {
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let parents: Vec<u32> = (1..4_999).collect();
+    let mut steps: Vec<(&str, Option<u32>, &[u32])> = vec![("index", None, &[])];
+    steps.extend((0..4_998).map(|element| ("call", Some(element), &[0][..])));
+    steps.push(("merge", None, &parents));
+    service.launch(&steps).await
 }
 
 #[tokio::test]
@@ -163,4 +204,37 @@ async fn a_run_that_could_not_be_planned_says_so_first() {
     let page = service.browse("bob").await.get(&format!("/runs/{run}")).await.page();
     let card = page.find("The run failed before any of its steps").expect(&page);
     assert!(page[card..].contains("/r.fq is not there") && page.contains("Retry this run"));
+}
+
+/// Names that would be more than names, wherever a launcher tells them.
+#[tokio::test]
+async fn hostile_names_are_only_names_on_every_page_of_a_run() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let hostile = format!("<script>alert(1)</script>\u{202e}\"'{}", "x".repeat(3_000));
+    let run = service.launch(&[(&hostile, None, &[]), (&hostile, Some(1), &[0])]).await;
+    let path = format!("/{hostile}");
+    let output = json!({"path": path, "meta_type": "a/<script>alert(1)</script>", "size": 1,
+        "sha256": "c".repeat(64), "md5": "d".repeat(32)});
+    let ended = json!({"machine": hostile, "message": hostile, "outputs": [output]});
+    run.fact(0, "success", ended).await;
+    let stderr = json!({"path": path, "size": 99, "tail": "<script>alert(1)</script>\u{202e}\n"});
+    let failed = json!({"machine": hostile, "reason": "exit_code", "exit_code": 7,
+        "message": hostile, "stderr": stderr});
+    run.fact(1, "failed", failed).await;
+    let bob = service.browse("bob").await;
+    let mut paths: Vec<String> = PAGES.iter().map(|page| format!("{}{page}", run.page())).collect();
+    let swid = run.claim.swid;
+    paths.push(format!("{}/steps/1/log", run.page()));
+    paths.push(format!("{}/steps?{}", run.page(), query([("group", &*hostile)])));
+    paths.extend([format!("/compare?a={swid}&b={swid}"), format!("/workflows/{workflow}")]);
+    paths.extend(["/files", "/hosts", "/runs"].map(str::to_owned));
+    for path in paths {
+        let page = bob.get(&path).await.page();
+        assert!(!page.contains("<script>alert"), "{path}: {page}");
+        assert!(page.len() < 100_000, "{path}: {}", page.len());
+        // What was typed into a field stays as it was typed.
+        assert!(path.contains("group=") || !page.contains('\u{202e}'), "{path}: {page}");
+    }
 }

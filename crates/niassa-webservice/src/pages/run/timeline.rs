@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use niassa_api::runs::{Attempt, Step};
+use niassa_metadb::steps::OutlinedStep;
 use niassa_model::step::StepIndex;
 use niassa_model::time::Timestamp;
 
@@ -63,42 +64,63 @@ pub(super) struct Mark {
     pub(super) text: String,
 }
 
-/// Finds the times of all steps. Clocks of machines may differ, so no time is less than nothing.
-pub(super) fn times(steps: &[Step], began: Timestamp, now: Timestamp) -> Vec<Times> {
-    let critical = critical(steps);
-    let ends = ends(steps);
+/// What the times of a step depend on beside itself.
+#[derive(Debug, Default)]
+pub(super) struct Paths {
+    /// When each step ended for good.
+    ends: HashMap<StepIndex, Timestamp>,
+    /// The steps that decided when the run ended.
+    critical: HashSet<StepIndex>,
+}
+
+impl Paths {
+    /// Finds them in the outline of a plan.
+    pub(super) fn of(steps: &[OutlinedStep]) -> Self {
+        let end = |step: &OutlinedStep| Some((step.index, step.ended_at?));
+        let ends = steps.iter().filter_map(end).collect();
+        let critical = critical(steps, &ends);
+        Self { ends, critical }
+    }
+}
+
+/// Finds the times of steps. Clocks of machines may differ, so no time is less than nothing.
+pub(super) fn times(steps: &[Step], paths: &Paths, began: Timestamp, now: Timestamp) -> Vec<Times> {
     let of = |step: &Step| {
+        let is_critical = paths.critical.contains(&step.index);
         let last = step.attempts.iter().rfind(|attempt| attempt.started_at.is_some());
         let Some((last, started)) = last.and_then(|last| Some((last, last.started_at?))) else {
-            return Times { is_critical: critical.contains(&step.index), ..Times::default() };
+            return Times { is_critical, ..Times::default() };
         };
         Times {
-            waited: Some(started.micros_since(ready(step, last, &ends, began))),
+            waited: Some(started.micros_since(ready(step, last, &paths.ends, began))),
             ran: Some(last.ended_at.unwrap_or(now).micros_since(started)),
-            is_critical: critical.contains(&step.index),
+            is_critical,
         }
     };
     steps.iter().map(of).collect()
 }
 
 /// Draws when steps ran; nothing where there are too many, or none has started.
-pub(super) fn draw(steps: &[Step], began: Timestamp, now: Timestamp) -> Option<Timeline> {
+pub(super) fn draw(
+    steps: &[Step],
+    paths: &Paths,
+    began: Timestamp,
+    now: Timestamp,
+) -> Option<Timeline> {
     let has_started = steps.iter().flat_map(|step| &step.attempts).any(|a| a.started_at.is_some());
     if steps.len() > MOST || !has_started {
         return None;
     }
-    let ends = ends(steps);
     let attempts = steps.iter().flat_map(|step| &step.attempts);
     let is_open = attempts.clone().any(|a| a.started_at.is_some() && a.ended_at.is_none());
     let ended = attempts.filter_map(|attempt| attempt.ended_at).max();
     let until = if is_open { Some(now).max(ended) } else { ended };
     let scale = Scale { began, span: until?.micros_since(began).max(1) };
-    let critical = critical(steps);
     let rows = steps.iter().enumerate().map(|(at, step)| Row {
         label: shown_within(&step.label, LABEL),
         y: TOP + at * ROW,
-        bars: bars(step, &ends, &scale, now),
-        is_critical: critical.contains(&step.index),
+        bars: bars(step, &paths.ends, &scale, now),
+        is_critical: paths.critical.contains(&step.index),
     });
     Some(Timeline {
         width: WIDTH,
@@ -161,14 +183,6 @@ impl Scale {
     }
 }
 
-/// When each step ended for good.
-fn ends(steps: &[Step]) -> HashMap<StepIndex, Timestamp> {
-    let end = |step: &Step| {
-        Some((step.index, step.attempts.iter().filter_map(|attempt| attempt.ended_at).max()?))
-    };
-    steps.iter().filter_map(end).collect()
-}
-
 /// When an attempt could have started: when all before it had ended, or the attempt before.
 fn ready(
     step: &Step,
@@ -184,9 +198,9 @@ fn ready(
 }
 
 /// The steps that decided when the run ended: back from the last one, always to the one waited for.
-fn critical(steps: &[Step]) -> HashSet<StepIndex> {
-    let ends = ends(steps);
-    let by_index: HashMap<StepIndex, &Step> = steps.iter().map(|step| (step.index, step)).collect();
+fn critical(steps: &[OutlinedStep], ends: &HashMap<StepIndex, Timestamp>) -> HashSet<StepIndex> {
+    let by_index: HashMap<StepIndex, &OutlinedStep> =
+        steps.iter().map(|step| (step.index, step)).collect();
     let latest = |indexes: &mut dyn Iterator<Item = StepIndex>| {
         indexes.filter_map(|index| Some((*ends.get(&index)?, index))).max().map(|(_, index)| index)
     };
@@ -202,8 +216,16 @@ fn critical(steps: &[Step]) -> HashSet<StepIndex> {
 mod tests {
     use niassa_model::step::{AttemptNumber, StepStatus};
 
-    use super::super::groups::tests::step;
+    use super::super::groups::tests::{outlined, step};
     use super::*;
+
+    fn times(steps: &[Step]) -> Vec<Times> {
+        super::times(steps, &Paths::of(&outlined(steps)), at(0), at(80))
+    }
+
+    fn drawn(steps: &[Step]) -> Option<Timeline> {
+        draw(steps, &Paths::of(&outlined(steps)), at(0), at(80))
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_micros(second * 1_000_000)
@@ -240,7 +262,7 @@ mod tests {
 
     #[test]
     fn waiting_and_running_are_told_apart() {
-        let times = times(&plan(), at(0), at(80));
+        let times = times(&plan());
         let seconds = |micros: Option<i64>| micros.map(|micros| micros / 1_000_000);
         let told: Vec<_> =
             times.iter().map(|times| (seconds(times.waited), seconds(times.ran))).collect();
@@ -252,8 +274,7 @@ mod tests {
 
     #[test]
     fn the_path_that_decided_leads_through_the_last_to_end() {
-        let critical: Vec<bool> =
-            times(&plan(), at(0), at(80)).iter().map(|times| times.is_critical).collect();
+        let critical: Vec<bool> = times(&plan()).iter().map(|times| times.is_critical).collect();
         assert_eq!(critical, [true, false, true, false], "the last one has not ended yet");
     }
 
@@ -262,7 +283,7 @@ mod tests {
         let mut steps = plan();
         steps.push(ran(step(4, "early", &[3], StepStatus::Success), &[(-50, Some(-40))]));
         steps.push(ran(step(5, "late", &[], StepStatus::Success), &[(90, Some(99))]));
-        let timeline = draw(&steps, at(0), at(80)).unwrap();
+        let timeline = drawn(&steps).unwrap();
         assert_eq!(timeline.rows.len(), 6);
         assert_eq!(timeline.rows[2].bars.len(), 4, "two attempts, each waited for");
         for bar in timeline.rows.iter().flat_map(|row| &row.bars) {
@@ -272,12 +293,12 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_of_what_did_not_start() {
-        assert_eq!(draw(&[step(0, "a", &[], StepStatus::Pending)], at(0), at(9)), None);
-        let never = times(&[step(0, "a", &[], StepStatus::Pending)], at(0), at(9));
+        assert_eq!(drawn(&[step(0, "a", &[], StepStatus::Pending)]), None);
+        let never = times(&[step(0, "a", &[], StepStatus::Pending)]);
         assert_eq!(never, [Times::default()]);
         let many: Vec<Step> = (0..=100)
             .map(|i| ran(step(i, "a", &[], StepStatus::Success), &[(1, Some(2))]))
             .collect();
-        assert_eq!(draw(&many, at(0), at(9)), None);
+        assert_eq!(drawn(&many), None);
     }
 }

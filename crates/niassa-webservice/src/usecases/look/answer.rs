@@ -2,7 +2,7 @@
 
 use niassa_api::claims::Desire;
 use niassa_api::facts::{LogTail, Need};
-use niassa_api::runs::{Attempt, Run, RunLogEntry, Step, StepCounts, StepLog};
+use niassa_api::runs::{Attempt, GivenMark, Run, RunLogEntry, Step, StepCounts, StepLog};
 use niassa_metadb::claims::Wish;
 use niassa_metadb::events::LogEntry;
 use niassa_metadb::limits::{FullLimit, LimitKind};
@@ -38,12 +38,17 @@ pub(in crate::usecases) fn run(run: runs::Run) -> Run {
             Wish::Retry => Desire::Retry,
         },
         need: if run.needs_action { Need::Action } else { Need::Nothing },
+        marks: run.marks.into_iter().map(mark).collect(),
         steps: counts(run.steps),
         created_at: run.created_at,
         updated_at: run.updated_at,
         seen_at: run.seen_at,
         rescheduled_from: run.rescheduled_from,
     }
+}
+
+fn mark(given: runs::GivenMark) -> GivenMark {
+    GivenMark { mark: given.mark, account: given.account, at: given.at }
 }
 
 /// A hold keeps a run waiting whatever else is known of it.

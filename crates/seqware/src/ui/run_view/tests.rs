@@ -36,6 +36,7 @@ pub fn a_run(status: RunStatus, steps: StepCounts) -> Run {
         account: "bob@lab.net".to_owned(),
         desire: Desire::Launch,
         need: Need::Nothing,
+        marks: Vec::new(),
         steps,
         created_at: at(0),
         updated_at: at(42),

@@ -1,5 +1,6 @@
 //! Pieces of logs: where they are cut, how their lines are numbered, and what a person sees.
 
+use niassa_model::step::StepStatus;
 use serde_json::json;
 
 use super::*;
@@ -25,7 +26,7 @@ fn shown_piece(log: &str, at: Option<u64>, line: Option<u64>, length: usize) -> 
     };
     let bytes = log.as_bytes()[offset..size.min(offset + length)].to_vec();
     let range = LogRange { offset: offset as u64, size: size as u64, bytes };
-    of_range(&wanted(at, line), &range)
+    of_range(&wanted(at, line), step_badge(StepStatus::Running), &range)
 }
 
 fn numbers(piece: &Piece) -> Vec<(u64, &str)> {
@@ -77,7 +78,10 @@ async fn a_person_sees_what_an_agent_reads_and_the_end_without_one() {
     for text in ["Only the end of the log is here: no agent serves", "tail &#60;b&#62;", "/e"] {
         assert!(page.contains(text), "{text}: {page}");
     }
-    assert!(page.contains("<a id=\"L1\" href=\"#L1\">1</a>") && page.contains("data-live"));
+    assert!(
+        page.contains("<span class=\"line\" id=\"L1\"><a href=\"#L1\">1</a>")
+            && page.contains("data-live")
+    );
     let agent = async {
         let events = "/v1/events?serves=w/robert/local/&wait=9";
         let events = service.user("bob").get(events).await;
@@ -95,7 +99,10 @@ async fn a_person_sees_what_an_agent_reads_and_the_end_without_one() {
         bob.get(&format!("{path}?stream=stdout&at=10&line=4")).await.page()
     };
     let (page, ()) = tokio::join!(reader, agent);
-    assert!(page.contains("<a id=\"L4\" href=\"#L4\">4</a> one\n"), "{page}");
+    assert!(
+        page.contains("<span class=\"line\" id=\"L4\"><a href=\"#L4\">4</a> one</span>\n"),
+        "{page}"
+    );
     assert!(page.contains("at=18&#38;line=6"), "{page}");
     assert!(!page.contains("data-live"), "an old piece does not change");
     let eve = service.browse("eve").await;
