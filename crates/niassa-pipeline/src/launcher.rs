@@ -35,8 +35,6 @@ pub struct LaunchReport {
 
 /// Batches of claimed runs that are worked on at a time.
 const BATCHES_AT_A_TIME: usize = 2;
-/// Runs of a tick's first batch: the first steps start while many more runs are made ready.
-const FIRST_BATCH: u32 = 8;
 
 /// How far a tick has come.
 struct Tick {
@@ -49,6 +47,9 @@ struct Tick {
 /// A launcher of one account, on one machine, in one work directory.
 pub struct Launcher {
     reconciler: Reconciler,
+    /// Works on a second batch at the same time, under a name of its own: to whoever holds a run, the
+    /// service offers it again.
+    beside: Reconciler,
 }
 
 impl Launcher {
@@ -58,7 +59,9 @@ impl Launcher {
         settings: PipelineSettings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, PipelineError> {
-        Ok(Self { reconciler: Reconciler::new(client, settings, clock)? })
+        let reconciler = Reconciler::new(client, settings, clock)?;
+        let beside = reconciler.beside();
+        Ok(Self { reconciler, beside })
     }
 
     /// Returns the holder under which this launcher claims, for a run that is scheduled claimed.
@@ -90,9 +93,10 @@ impl Launcher {
     ) -> Result<LaunchReport, PipelineError> {
         let on = Mutex::new(on);
         let tick = AsyncMutex::new(None);
-        let workers = (0..BATCHES_AT_A_TIME).map(|_| self.launch_batches(filter, &tick, &on));
-        // Each is waited for, also beside one that fails: what it has claimed is its own.
-        let worked = join_all(workers).await;
+        // The first one claims first: a run may have been made under its name. Each is waited for, also
+        // beside one that fails: what it has claimed is its own.
+        let workers: [&Reconciler; BATCHES_AT_A_TIME] = [&self.reconciler, &self.beside];
+        let worked = join_all(workers.map(|own| launch_batches(own, filter, &tick, &on))).await;
         let mut report = LaunchReport::default();
         for launched in worked {
             report.launched.extend(launched?);
@@ -102,83 +106,85 @@ impl Launcher {
         self.reconciler.tell_scheduler_use().await;
         Ok(report)
     }
+}
 
-    async fn launch_batches(
-        &self,
-        filter: &LaunchFilter,
-        tick: &AsyncMutex<Option<Tick>>,
-        on: &Mutex<Listener<'_>>,
-    ) -> Result<Vec<Accession>, PipelineError> {
-        let mut tell = |event| on.lock().unwrap_or_else(PoisonError::into_inner)(event);
-        let mut launched = Vec::new();
-        loop {
-            let mut tick = tick.lock().await;
-            let batch = self.next_batch(filter, &mut tick, &mut tell).await?;
-            drop(tick);
-            if batch.claims.is_empty() {
-                return Ok(launched);
-            }
-            launched.extend(self.reconciler.reconcile(batch, &mut tell).await?);
+async fn launch_batches(
+    own: &Reconciler,
+    filter: &LaunchFilter,
+    tick: &AsyncMutex<Option<Tick>>,
+    on: &Mutex<Listener<'_>>,
+) -> Result<Vec<Accession>, PipelineError> {
+    let mut tell = |event| on.lock().unwrap_or_else(PoisonError::into_inner)(event);
+    let mut launched = Vec::new();
+    loop {
+        let mut tick = tick.lock().await;
+        let batch = next_batch(own, filter, &mut tick, &mut tell).await?;
+        drop(tick);
+        if batch.claims.is_empty() {
+            return Ok(launched);
         }
+        launched.extend(own.reconcile(batch, &mut tell).await?);
     }
+}
 
-    /// Claims a batch; an empty one ends the tick.
-    async fn next_batch(
-        &self,
-        filter: &LaunchFilter,
-        tick: &mut Option<Tick>,
-        on: Listener<'_>,
-    ) -> Result<Claimed, ClientError> {
-        if tick.as_ref().is_some_and(|tick| tick.left == 0) {
-            return Ok(Claimed { waiting: 0, lease_seconds: 0, claims: Vec::new() });
-        }
-        let Some(tick) = tick else {
-            let claimed = self.claim(filter, FIRST_BATCH).await?;
-            on(WorkEvent::Waiting(claimed.waiting));
-            *tick =
-                Some(Tick { waiting: claimed.waiting, left: left_of(claimed.waiting, &claimed) });
-            return Ok(claimed);
-        };
-        let mut claimed = self.claim(filter, CLAIM_BATCH).await?;
-        tick.left = left_of(tick.left, &claimed);
-        self.gather(filter, &mut claimed, tick).await?;
-        Ok(claimed)
+/// Claims a batch; an empty one ends the tick.
+async fn next_batch(
+    own: &Reconciler,
+    filter: &LaunchFilter,
+    tick: &mut Option<Tick>,
+    on: Listener<'_>,
+) -> Result<Claimed, ClientError> {
+    if tick.as_ref().is_some_and(|tick| tick.left == 0) {
+        return Ok(Claimed { waiting: 0, lease_seconds: 0, claims: Vec::new() });
     }
+    let most = tick.as_ref().map_or(CLAIM_BATCH, |tick| at_most(tick.left));
+    let mut claimed = claim(own, filter, most).await?;
+    let tick = tick.get_or_insert_with(|| {
+        on(WorkEvent::Waiting(claimed.waiting));
+        Tick { waiting: claimed.waiting, left: claimed.waiting }
+    });
+    tick.left = left_of(tick.left, &claimed);
+    gather(own, filter, &mut claimed, tick).await?;
+    Ok(claimed)
+}
 
-    /// Claims more runs for a cluster: its queue is looked at once per wave, for however many runs.
-    async fn gather(
-        &self,
-        filter: &LaunchFilter,
-        claimed: &mut Claimed,
-        tick: &mut Tick,
-    ) -> Result<(), ClientError> {
-        let each = usize::try_from(tick.waiting).unwrap_or(usize::MAX) / BATCHES_AT_A_TIME;
-        while tick.left > 0
-            && claimed.claims.len() < each.min(CLUSTER_BATCH)
-            && claimed.claims.iter().all(|claim| self.reconciler.is_for_a_cluster(claim))
-        {
-            let more = self.claim(filter, CLAIM_BATCH).await?;
-            tick.left = left_of(tick.left, &more);
-            claimed.claims.extend(more.claims);
-        }
-        Ok(())
+/// Claims more runs for a cluster: its queue is looked at once per wave, for however many runs.
+async fn gather(
+    own: &Reconciler,
+    filter: &LaunchFilter,
+    claimed: &mut Claimed,
+    tick: &mut Tick,
+) -> Result<(), ClientError> {
+    let each = usize::try_from(tick.waiting).unwrap_or(usize::MAX) / BATCHES_AT_A_TIME;
+    while tick.left > 0
+        && claimed.claims.len() < each.min(CLUSTER_BATCH)
+        && claimed.claims.iter().all(|claim| own.is_for_a_cluster(claim))
+    {
+        let more = claim(own, filter, at_most(tick.left)).await?;
+        tick.left = left_of(tick.left, &more);
+        claimed.claims.extend(more.claims);
     }
+    Ok(())
+}
 
-    async fn claim(&self, filter: &LaunchFilter, limit: u32) -> Result<Claimed, ClientError> {
-        let (host, accessions) = match filter {
-            LaunchFilter::Host(host) => (Some(host.clone()), None),
-            LaunchFilter::Accessions(accessions) => (None, Some(accessions.clone())),
-        };
-        let request = ClaimRuns {
-            holder: self.reconciler.holder.clone(),
-            want: ClaimWant::Launch,
-            host,
-            accessions,
-            places: self.reconciler.places(),
-            limit,
-        };
-        self.reconciler.client.claim_runs(&request).await
-    }
+async fn claim(
+    own: &Reconciler,
+    filter: &LaunchFilter,
+    limit: u32,
+) -> Result<Claimed, ClientError> {
+    let (host, accessions) = match filter {
+        LaunchFilter::Host(host) => (Some(host.clone()), None),
+        LaunchFilter::Accessions(accessions) => (None, Some(accessions.clone())),
+    };
+    let request = ClaimRuns {
+        holder: own.holder.clone(),
+        want: ClaimWant::Launch,
+        host,
+        accessions,
+        places: own.places(),
+        limit,
+    };
+    own.client.claim_runs(&request).await
 }
 
 /// Returns how many of the runs of a tick are not claimed yet. Where nothing was offered, nothing more will be.
@@ -187,4 +193,9 @@ fn left_of(left: u64, claimed: &Claimed) -> u64 {
         0 => 0,
         count => left.saturating_sub(count as u64),
     }
+}
+
+/// How many runs are claimed at once: what came in after the tick began is the next one's.
+fn at_most(left: u64) -> u32 {
+    CLAIM_BATCH.min(u32::try_from(left).unwrap_or(CLAIM_BATCH))
 }

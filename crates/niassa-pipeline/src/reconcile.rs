@@ -95,6 +95,7 @@ pub enum WorkEvent {
 pub type Listener<'listener> = &'listener mut (dyn FnMut(WorkEvent) + Send);
 
 /// Works on claimed runs, for one account, on one machine, in one work directory.
+#[derive(Clone)]
 pub(crate) struct Reconciler {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
@@ -120,8 +121,13 @@ impl Reconciler {
         let home = LocalHome::open(work_dir.path())?;
         let place = work_dir.place(EngineKind::Local, home.cluster_name());
         let clusters = Clusters::open(&settings, &work_dir);
-        let holder = format!("{}-{:016x}", machine(), rand::random::<u64>());
+        let holder = new_holder();
         Ok(Self { client, clock, home, place, clusters, holder, work_dir, settings })
+    }
+
+    /// Returns one that works beside this one: what this one holds is not offered to it.
+    pub(crate) fn beside(&self) -> Self {
+        Self { holder: new_holder(), ..self.clone() }
     }
 
     /// Returns every place that is served from here.
@@ -288,6 +294,11 @@ impl Reconciler {
     pub(crate) fn work_dir(&self) -> &Path {
         self.work_dir.path()
     }
+}
+
+/// Draws a name to hold claims under.
+fn new_holder() -> String {
+    format!("{}-{:016x}", machine(), rand::random::<u64>())
 }
 
 /// A claimed run, with its unpacked bundle where it has no plan yet.
