@@ -10,8 +10,6 @@ pub(crate) mod details;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use tokio::try_join;
-
 use niassa_model::accession::Accession;
 use niassa_model::account::LaunchHosts;
 use niassa_model::host::HostLabel;
@@ -19,6 +17,7 @@ use niassa_model::limits::CLAIM_BACKOFF_SECONDS;
 use niassa_model::place::{EngineKind, Place};
 use niassa_model::run::{RunEvent, RunStatus, RunTag};
 use niassa_model::time::Timestamp;
+use tokio::try_join;
 
 use crate::dialect::Dialect;
 use crate::error::Result;

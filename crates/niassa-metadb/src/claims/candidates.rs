@@ -63,8 +63,8 @@ macro_rules! to_act_on {
     };
 }
 
-/// Counts runs to launch, ten thousand at most: a claim must not cost more the more runs wait, and no
-/// tick launches as many.
+/// Counts runs to launch, ten thousand at most: a claim must not cost more the more runs wait. A
+/// tick launches no more than it was told; the next one goes on.
 macro_rules! counted {
     ($named:expr) => {
         concat!(
