@@ -6,6 +6,8 @@
 
 pub(crate) mod candidates;
 pub(crate) mod details;
+pub(crate) mod precedence;
+pub(crate) mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -156,6 +158,7 @@ impl MetaDb {
         hosts: &LaunchHosts,
         request: &ClaimRequest,
     ) -> Result<Claimed> {
+        let _under_way = self.precedence().claim();
         retrying(|| self.claim_once(access, hosts, request)).await
     }
 

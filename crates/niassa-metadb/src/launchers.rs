@@ -61,12 +61,15 @@ sql! {
         where l.seen_at > $4";
     /// Remembers launchers. `$1`: account; `$2`: label; `$3`: rows of user and machine; `$4`: time;
     /// `$5`: before when a row is written again; `$6`: most rows of an account.
+    ///
+    /// The label is compared as an expression: an index of labels would lead through all runs there ever
+    /// were with it, the one of statuses leads to those that wait.
     REMEMBER = "insert into launcher (account, host, os_user, machine, seen_at, \
             oldest_waiting_micros) \
         select cast($1 as bigint), $2, j.value ->> 0, j.value ->> 1, cast($4 as bigint), \
             coalesce(cast($4 as bigint) - (select min(o.created_at) from ( \
                 select (select r.created_at from run r where r.owner = w.owner \
-                    and r.host = $2 and r.status = w.status order by r.swid limit 1) as created_at \
+                    and r.host || '' = $2 and r.status = w.status order by r.swid limit 1) as created_at \
                 from (select cast($1 as bigint) as owner, 'submitted' as status union all \
                     select cast($1 as bigint), 'submitted_retry' union all \
                     select g.owner, 'submitted' from launch_grant g \

@@ -4,13 +4,15 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use niassa_model::time::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, Row, Transaction};
 
+use crate::claims::precedence::Precedence;
+use crate::claims::waiting::RecentCounts;
 use crate::dialect::Dialect;
 use crate::error::{During, MetaDbError, Result};
 use crate::location::Location;
@@ -25,6 +27,8 @@ pub struct MetaDb {
     dialect: Dialect,
     write: AnyPool,
     read: AnyPool,
+    precedence: Arc<Precedence>,
+    waiting: Arc<RecentCounts>,
 }
 
 static DRIVERS: Once = Once::new();
@@ -60,7 +64,8 @@ impl MetaDb {
         let write = pool(dialect.writers()).connect_with(options.clone()).await.map_err(failed)?;
         // The reading pool opens its connections when they are needed.
         let read = pool(dialect.readers()).connect_lazy_with(options);
-        Ok(Self { location, dialect, write, read })
+        let (precedence, waiting) = (Arc::default(), Arc::default());
+        Ok(Self { location, dialect, write, read, precedence, waiting })
     }
 
     /// Brings the schema up to this program's version; does nothing when it is there already.
@@ -159,6 +164,16 @@ impl MetaDb {
     /// Returns which database it is.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// Returns who goes first.
+    pub(crate) fn precedence(&self) -> &Precedence {
+        &self.precedence
+    }
+
+    /// Returns what was counted a moment ago of runs that wait.
+    pub(crate) fn recent_counts(&self) -> &RecentCounts {
+        &self.waiting
     }
 
     /// Returns the pool for statements that only read.

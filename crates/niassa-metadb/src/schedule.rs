@@ -168,6 +168,10 @@ impl Batched for Schedules {
         request.once.as_ref().map(|once| (request.access.account, once.key.clone()))
     }
 
+    async fn turn(&self) {
+        self.metadb.precedence().of_claims().await;
+    }
+
     async fn write(&self, requests: &[&Request]) -> Result<Vec<Scheduling>> {
         let answers = retrying(|| self.metadb.schedule_once(requests)).await?;
         self.metadb.flush(Self::OPERATION).await?;

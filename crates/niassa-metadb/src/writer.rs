@@ -38,6 +38,11 @@ pub(crate) trait Batched: Send + Sync + 'static {
     /// Returns what no other request of the same batch may have: those are written after it.
     fn key(request: &Self::Request) -> Option<Self::Key>;
 
+    /// Returns once a batch may begin. What comes in meanwhile is part of it.
+    fn turn(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
     /// Writes all requests in one transaction and answers in their order.
     fn write(
         &self,
@@ -95,6 +100,7 @@ async fn run<B: Batched>(
         }
         // Nobody closes the semaphore.
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
+        batched.turn().await;
         // Whoever is about to ask, such as those who were just answered, comes along: with this the
         // batches of a busy service are twice as large.
         tokio::task::yield_now().await;

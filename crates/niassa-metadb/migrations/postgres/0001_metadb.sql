@@ -185,6 +185,7 @@ create table run (
 -- in need; people for their own, by status, by workflow, by label and by time.
 create index run_offered on run (owner, host, claims_without_record, priority desc, swid) where status in ('submitted', 'submitted_retry');
 create index run_demanding on run (owner, host, swid) where status in ('submitted', 'submitted_retry') and engine is not null and note is null;
+create index run_abandoned on run (owner, swid) where status = 'submitted_cancel' and place_key is null;
 create index run_claimed on run (claim_until) where claim_until > 0;
 create index run_in_need on run (owner, claims_without_record, swid) where needs_action = 1;
 create index run_owner on run (owner, swid);

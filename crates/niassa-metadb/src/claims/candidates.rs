@@ -3,6 +3,8 @@
 //! Conditions on owner, label and status stand in the statements as an index has them, so that a
 //! claim reads the runs that wait and not all that ever were.
 
+use std::time::Instant;
+
 use niassa_model::accession::Accession;
 use niassa_model::account::{AccountId, LaunchHosts};
 use niassa_model::host::HostLabel;
@@ -201,12 +203,35 @@ impl Search<'_> {
         };
         let mut all = 0;
         for owner in self.owners {
-            let query = self.bound(statement, *owner).bind(named.clone());
-            let row = query.fetch_one(metadb.reader()).await.during(operation)?;
-            let waiting: i64 = column(&row, "waiting", operation)?;
-            all += u64::try_from(waiting).unwrap_or(0);
+            all += self.waiting_of(*owner, metadb, statement, &named, operation).await?;
         }
         Ok(all)
+    }
+
+    /// Counts those of one account; what was many a moment ago is not counted again.
+    async fn waiting_of(
+        &self,
+        owner: AccountId,
+        metadb: &MetaDb,
+        statement: &'static str,
+        named: &str,
+        operation: &'static str,
+    ) -> Result<u64> {
+        let (caller, request) = (self.access.account, self.request);
+        let what = format!(
+            "{owner:?} {caller:?} {named:?} {:?} {:?} {:?}",
+            self.hosts, request.places, request.engines
+        );
+        let at = Instant::now();
+        if let Some(count) = metadb.recent_counts().recall(&what, at) {
+            return Ok(count);
+        }
+        let query = self.bound(statement, owner).bind(named.to_owned());
+        let row = query.fetch_one(metadb.reader()).await.during(operation)?;
+        let count: i64 = column(&row, "waiting", operation)?;
+        let count = u64::try_from(count).unwrap_or(0);
+        metadb.recent_counts().keep(what, count, at);
+        Ok(count)
     }
 
     /// Finds runs that the caller may get now, at most so many, in the order in which it gets them.

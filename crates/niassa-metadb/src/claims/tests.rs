@@ -7,9 +7,12 @@ use niassa_model::account::LaunchHosts;
 use niassa_model::place::EngineKind;
 use niassa_model::run::RunStatus;
 
-use super::{ClaimRequest, ClaimState, Held, Wish};
+use sqlx::Row;
+
+use super::{ClaimRequest, ClaimState, Held, Wish, candidates};
 use crate::MetaDb;
 use crate::actions::{Done, Word};
+use crate::dialect::Dialect;
 use crate::testing::launches::{Launches, account, act, launch, launched};
 use crate::testing::on_both;
 
@@ -74,6 +77,35 @@ on_both! {
         assert_eq!(renewed.unwrap(), [ClaimState::Held]);
         site.release("b", &again).await;
         assert_eq!(site.launch("b", &again).await, [Word::Stale; 4], "it was given back");
+    }
+
+    /// What each claim asks and what is nearly never so must not be looked for among all that waits. A fresh
+    /// server knows nothing of its tables yet and has to be led.
+    fn what_is_rare_has_an_index_of_its_own(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        site.schedule("here").await;
+        let explain = match site.metadb.dialect() {
+            Dialect::Sqlite => "explain query plan ",
+            Dialect::Postgres => "explain ",
+        };
+        let named = |(name, _): &&(&str, &str)| *name == "ABANDONED_CANCELS";
+        let (_, statement) = candidates::CATALOGUE.iter().find(named).unwrap();
+        let question = [explain, statement].concat();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(question))
+            .bind(site.bob.account.0)
+            .bind(None::<String>)
+            .bind(0_i64)
+            .bind("here")
+            .bind(site.bob.account.0)
+            .fetch_all(site.metadb.reader())
+            .await
+            .unwrap();
+        let plan = |row: &sqlx::any::AnyRow| {
+            (0..row.len()).filter_map(|column| row.try_get::<String, _>(column).ok()).collect()
+        };
+        let plan: Vec<String> = rows.iter().flat_map(|row| -> Vec<String> { plan(row) }).collect();
+        let is_led = |line: &String| line.contains("run_abandoned") || line.contains("status=?)");
+        assert!(plan.iter().any(is_led), "{plan:?}");
     }
 
     /// A token for other labels renews and gives back nothing.
