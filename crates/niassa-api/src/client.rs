@@ -28,6 +28,8 @@ use niassa_model::time::Timestamp;
 use reqwest::Url;
 use uuid::Uuid;
 
+use crate::service::DEPLOYMENT_HEADER;
+
 pub use error::ClientError;
 pub use events::{EventStream, StreamEvent};
 pub use workflows::Archive;
@@ -111,6 +113,8 @@ struct Shared {
     http: OnceLock<reqwest::Client>,
     /// The service's time in its latest answer, and when that came.
     told: Mutex<Option<(Timestamp, Instant)>>,
+    /// Which deployment the service is, as its first answer said.
+    deployment: OnceLock<String>,
 }
 
 impl Client {
@@ -123,6 +127,7 @@ impl Client {
                 config,
                 http: OnceLock::new(),
                 told: Mutex::new(None),
+                deployment: OnceLock::new(),
             }),
         })
     }
@@ -136,8 +141,20 @@ impl Client {
         })
     }
 
-    /// Remembers the time that an answer tells.
+    /// Returns what tells the service's deployment from every other one; nothing before its first answer,
+    /// and nothing where an older service does not say it.
+    pub fn deployment(&self) -> Option<&str> {
+        self.shared.deployment.get().map(String::as_str)
+    }
+
+    /// Remembers the time that an answer tells, and of which deployment it is.
     fn heard(&self, headers: &reqwest::header::HeaderMap) {
+        if self.shared.deployment.get().is_none()
+            && let Some(id) = headers.get(DEPLOYMENT_HEADER).and_then(|id| id.to_str().ok())
+            && is_deployment(id)
+        {
+            self.shared.deployment.get_or_init(|| id.to_owned());
+        }
         let date = headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
         if let Some(time) = date.and_then(Timestamp::from_http_date) {
             let mut told = self.shared.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -177,6 +194,11 @@ fn parse_base(config: &ClientConfig) -> Result<Url, ClientError> {
     }
 }
 
+/// It becomes the name of a file.
+fn is_deployment(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -190,6 +212,15 @@ mod tests {
 
     fn made(url: &str, plain_http: PlainHttp) -> Result<Client, ClientError> {
         Client::new(ClientConfig { plain_http, ..ClientConfig::new(url, Credentials::None) })
+    }
+
+    #[test]
+    fn an_id_that_could_lead_astray_is_none() {
+        for (id, is_one) in
+            [("1f", true), ("", false), ("../x", false), ("a-b", false), (&"a".repeat(65), false)]
+        {
+            assert_eq!(is_deployment(id), is_one, "{id}");
+        }
     }
 
     #[test]

@@ -12,3 +12,10 @@ pub struct Page<T> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
+
+impl<T> Page<T> {
+    /// Returns the page with each row made into another one.
+    pub fn map<Row>(self, row: impl FnMut(T) -> Row) -> Page<Row> {
+        Page { items: self.items.into_iter().map(row).collect(), next: self.next }
+    }
+}

@@ -4,11 +4,18 @@ use niassa_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The header of every answer that tells which deployment gave it.
+pub const DEPLOYMENT_HEADER: &str = "niassa-deployment";
+
 /// What the service says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ServiceState {
     /// The version of the program.
     pub version: String,
+    /// What tells this deployment from every other one; each answer has it as its header
+    /// `niassa-deployment` too. Absent in the answers of older services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployment: Option<String>,
     /// The version of the MetaDB's schema.
     pub schema_version: i64,
     /// The database's time, in microseconds.

@@ -18,6 +18,7 @@ const MODULES: &[(&str, Statements)] = &[
     ("bundles", crate::bundles::CATALOGUE),
     ("claims/candidates", crate::claims::candidates::CATALOGUE),
     ("claims/details", crate::claims::details::CATALOGUE),
+    ("deployment", crate::deployment::CATALOGUE),
     ("desires", crate::desires::CATALOGUE),
     ("desires/dead", crate::desires::dead::CATALOGUE),
     ("events", crate::events::CATALOGUE),
@@ -126,4 +127,12 @@ fn both_migrations_say_the_same() {
         lines.collect()
     };
     assert_eq!(tables(sqlite), tables(postgres));
+}
+
+#[test]
+fn launchers_know_how_many_waiting_runs_are_counted() {
+    let counts = crate::claims::candidates::CATALOGUE.iter();
+    let counts = counts.filter(|(name, _)| name.starts_with("COUNT_"));
+    let bound = format!(" limit {}) w", niassa_model::limits::WAITING_COUNTED);
+    assert_eq!(counts.filter(|(_, text)| text.ends_with(&bound)).count(), 2);
 }

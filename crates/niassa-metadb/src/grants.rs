@@ -13,7 +13,7 @@ use crate::audit::{self, Deed};
 use crate::creating::Begun;
 use crate::error::{During, Result, decode};
 use crate::idempotency::{Once, OnceKey};
-use crate::pool::{Writing, column, commit, now_in};
+use crate::pool::{Writing, column, moment};
 use crate::{Access, MetaDb};
 
 /// A grant as stored.
@@ -166,24 +166,9 @@ impl MetaDb {
     /// Revokes a grant by the caller, or any for an administrator. Returns whether there is such a
     /// grant.
     pub async fn revoke_launch_grant(&self, access: &Access, id: i64) -> Result<bool> {
-        const OPERATION: &str = "revoke a grant";
-        let mut tx = self.begin(OPERATION).await?;
-        let now = now_in(&mut tx, OPERATION).await?;
-        let revoked = sqlx::query(REVOKE)
-            .bind(access.everything())
-            .bind(access.account.0)
-            .bind(id)
-            .bind(now)
-            .fetch_optional(&mut *tx)
-            .await
-            .during(OPERATION)?;
-        if revoked.is_some() {
-            let deed =
-                Deed { action: "grant_revoke", subject: format!("grant {id}"), detail: None };
-            audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
-        }
-        commit(tx, OPERATION).await?;
-        Ok(revoked.is_some())
+        let revoke = sqlx::query(REVOKE).bind(access.everything()).bind(access.account.0).bind(id);
+        let deed = Deed { action: "grant_revoke", subject: format!("grant {id}"), detail: None };
+        self.revoke(access, revoke, deed, "revoke a grant").await
     }
 }
 
@@ -234,9 +219,6 @@ async fn one_in(
 }
 
 fn grant(row: &AnyRow, operation: &'static str) -> Result<LaunchGrant> {
-    let time = |name: &'static str| -> Result<Option<Timestamp>> {
-        Ok(column::<Option<i64>>(row, name, operation)?.map(Timestamp::from_micros))
-    };
     let label: String = column(row, "host", operation)?;
     Ok(LaunchGrant {
         id: column(row, "id", operation)?,
@@ -245,8 +227,8 @@ fn grant(row: &AnyRow, operation: &'static str) -> Result<LaunchGrant> {
         host: decode(label.parse(), operation, &label, "a host label")?,
         granted_by: column(row, "granter_email", operation)?,
         granted_at: Timestamp::from_micros(column(row, "granted_at", operation)?),
-        expires_at: time("expires_at")?,
-        revoked_at: time("revoked_at")?,
+        expires_at: moment(row, "expires_at", operation)?,
+        revoked_at: moment(row, "revoked_at", operation)?,
     })
 }
 

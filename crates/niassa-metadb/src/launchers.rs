@@ -10,7 +10,7 @@ use sqlx::any::AnyRow;
 
 use crate::claims::{ClaimRequest, Want};
 use crate::error::{During, Result, decode};
-use crate::pool::{Writing, column};
+use crate::pool::{Writing, column, moment};
 use crate::{Access, MetaDb, bulk};
 
 /// Where a launcher runs, as far as its places tell.
@@ -218,9 +218,6 @@ impl MetaDb {
 
 fn host(row: &AnyRow, operation: &'static str) -> Result<Host> {
     let text = |name: &'static str| column::<Option<String>>(row, name, operation);
-    let time = |name: &'static str| -> Result<Option<Timestamp>> {
-        Ok(column::<Option<i64>>(row, name, operation)?.map(Timestamp::from_micros))
-    };
     let label: String = column(row, "host", operation)?;
     let launcher = match (text("os_user")?, text("machine")?) {
         (Some(os_user), Some(machine)) => Some(Launcher { os_user, machine }),
@@ -231,10 +228,10 @@ fn host(row: &AnyRow, operation: &'static str) -> Result<Host> {
         account: text("account_email")?,
         host: decode(label.parse(), operation, &label, "a host label")?,
         launcher,
-        seen_at: time("seen_at")?,
+        seen_at: moment(row, "seen_at", operation)?,
         oldest_waiting_micros: column(row, "oldest_waiting_micros", operation)?,
         waiting: u64::try_from(column::<i64>(row, "waiting", operation)?).unwrap_or(0),
-        oldest_waiting: time("oldest")?,
+        oldest_waiting: moment(row, "oldest", operation)?,
         held_because: text("reason")?,
     })
 }

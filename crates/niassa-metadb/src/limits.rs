@@ -2,13 +2,12 @@
 //!
 //! What counts is pending or running, is being cancelled after its launch, for its processes may still
 //! run, or was given to a launcher that has not recorded its launch yet. Where limits are set, launchers
-//! take turns, so that two of them never fill one twice. A run that is made already claimed is counted
-//! before it is made, not in the same transaction: two of them at one moment may both find the last room.
+//! and those who make runs already claimed take turns, so that two of them never fill one twice.
 
 use std::collections::BTreeMap;
 
 use niassa_model::accession::Accession;
-use niassa_model::account::Email;
+use niassa_model::account::{AccountId, Email};
 use niassa_model::host::HostLabel;
 use niassa_model::run::RunStatus;
 use niassa_model::time::Timestamp;
@@ -97,12 +96,6 @@ sql! {
             on l.subject = case l.kind when 'workflow' then cast(o.workflow as text) \
                 when 'account' then cast(o.owner as text) else o.host end \
         where o.swid = $2 order by l.kind");
-    /// Limits on a run that is not made yet, with how many runs each counts. `$1`: time; `$2`:
-    /// workflow; `$3`: account; `$4`: label.
-    OF_NEW = concat!("select l.kind, l.runs, ", running!(), " from run_limit l \
-        where l.subject = case l.kind when 'workflow' then cast(cast($2 as bigint) as text) \
-            when 'account' then cast(cast($3 as bigint) as text) else cast($4 as text) end \
-        order by l.kind");
     /// The subject of a limit, where there is such a thing. `$1`: kind; `$2`: accession, address or
     /// label.
     SUBJECT = "select cast(w.swid as text) as subject from workflow w \
@@ -219,27 +212,6 @@ impl MetaDb {
             .during(operation)?;
         full(&rows, operation)
     }
-
-    /// Returns a limit that leaves no room for a run of a workflow that the caller would launch at
-    /// once with a label, if one does.
-    pub async fn full_limit_for(
-        &self,
-        access: &Access,
-        workflow: Accession,
-        host: &HostLabel,
-    ) -> Result<Option<FullLimit>> {
-        const OPERATION: &str = "look whether a limit is full";
-        let now = self.now().await?.as_micros();
-        let rows = sqlx::query(OF_NEW)
-            .bind(now)
-            .bind(workflow.get())
-            .bind(access.account.0)
-            .bind(host.as_str())
-            .fetch_all(self.reader())
-            .await
-            .during(OPERATION)?;
-        full(&rows, OPERATION)
-    }
 }
 
 /// Finds the first limit that is full.
@@ -257,11 +229,18 @@ fn full(rows: &[AnyRow], operation: &'static str) -> Result<Option<FullLimit>> {
 #[derive(Debug, Default)]
 pub(crate) struct Limits {
     /// By kind and subject.
-    room: BTreeMap<(&'static str, String), i64>,
+    room: BTreeMap<(&'static str, String), Room>,
+}
+
+/// The room that one limit leaves.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    left: i64,
+    limit: FullLimit,
 }
 
 impl Limits {
-    /// Loads all limits, inside the transaction of a claim.
+    /// Loads all limits, inside the transaction of a claim: until it ends, no other one looks at them.
     pub(crate) async fn load(
         transaction: &mut Writing,
         dialect: Dialect,
@@ -277,16 +256,18 @@ impl Limits {
         let rows = sqlx::query(LIMITS).bind(now).fetch_all(&mut **transaction).await;
         let mut room = BTreeMap::new();
         for row in &rows.during(operation)? {
-            let key = (kind(row, operation)?.as_str(), column(row, "subject", operation)?);
+            let kind = kind(row, operation)?;
             let runs: i64 = column(row, "runs", operation)?;
-            room.insert(key, runs - column::<i64>(row, "running", operation)?);
+            let left = runs - column::<i64>(row, "running", operation)?;
+            let key = (kind.as_str(), column(row, "subject", operation)?);
+            room.insert(key, Room { left, limit: FullLimit { kind, runs } });
         }
         Ok(Self { room })
     }
 
     /// Returns the limits without room, as rows of kind and subject.
     pub(crate) fn full(&self) -> String {
-        let full = self.room.iter().filter(|(_, room)| **room <= 0);
+        let full = self.room.iter().filter(|(_, room)| room.left <= 0);
         let full: Vec<_> = full.map(|((kind, subject), _)| (kind, subject)).collect();
         bulk::rows(&full)
     }
@@ -295,23 +276,37 @@ impl Limits {
     /// once more has its room already.
     pub(crate) fn admit(&mut self, run: &RunState, now: i64) -> bool {
         let waits = matches!(run.status, RunStatus::Submitted | RunStatus::SubmittedRetry);
-        if self.room.is_empty() || !waits || run.claim.until > now {
+        if !waits || run.claim.until > now {
             return true;
         }
+        self.take(run.workflow, run.owner, &run.host).is_ok()
+    }
+
+    /// Takes the room that a run needs, or says which limit has none.
+    pub(crate) fn take(
+        &mut self,
+        workflow: Accession,
+        owner: AccountId,
+        host: &str,
+    ) -> std::result::Result<(), FullLimit> {
+        if self.room.is_empty() {
+            return Ok(());
+        }
         let keys = [
-            (LimitKind::Workflow.as_str(), run.workflow.to_string()),
-            (LimitKind::Account.as_str(), run.owner.0.to_string()),
-            (LimitKind::Host.as_str(), run.host.clone()),
+            (LimitKind::Account.as_str(), owner.0.to_string()),
+            (LimitKind::Host.as_str(), host.to_owned()),
+            (LimitKind::Workflow.as_str(), workflow.to_string()),
         ];
-        if keys.iter().any(|key| self.room.get(key).is_some_and(|room| *room <= 0)) {
-            return false;
+        let mut of_run = keys.iter().filter_map(|key| self.room.get(key));
+        if let Some(full) = of_run.find(|room| room.left <= 0) {
+            return Err(full.limit);
         }
         for key in &keys {
             if let Some(room) = self.room.get_mut(key) {
-                *room -= 1;
+                room.left -= 1;
             }
         }
-        true
+        Ok(())
     }
 }
 

@@ -226,3 +226,12 @@ where
 {
     row.try_get(index).during(operation)
 }
+
+/// Reads a moment that may be missing.
+pub(crate) fn moment(
+    row: &AnyRow,
+    name: &'static str,
+    operation: &'static str,
+) -> Result<Option<Timestamp>> {
+    Ok(column::<Option<i64>>(row, name, operation)?.map(Timestamp::from_micros))
+}

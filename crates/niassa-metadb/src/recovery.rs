@@ -13,11 +13,10 @@ use niassa_model::run::{RunEvent, RunStatus, RunTag};
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 
-use crate::actions::NewStep;
+use crate::actions::{NewStep, steps};
 use crate::error::{During, Result, decode};
 use crate::events::{self, NewEntry, accession};
 use crate::pool::{Writing, column, commit, now_in, retrying};
-use crate::step_columns::stored;
 use crate::{Access, MetaDb, bulk};
 
 /// How far above the last accession one may be that a run keeps: what is higher was not dealt out by a
@@ -129,14 +128,6 @@ sql! {
     STUDIES = "insert into object_study (object, study) \
         select distinct p.run, s.study from run_parent p join object o on o.swid = p.parent \
             join object_study s on s.object = coalesce(o.anchor, o.swid) where p.run = $1";
-    /// Makes its steps. `$1`: rows of run, index, accession, name, element, what they wait for,
-    /// threads, memory, seconds, policy.
-    STEPS = "insert into step (run, idx, swid, name, element, after_steps, threads, memory_bytes, \
-            seconds, retry, attempt, status, reason) \
-        select cast(value ->> 0 as bigint), cast(value ->> 1 as bigint), \
-            cast(value ->> 2 as bigint), value ->> 3, cast(value ->> 4 as bigint), value ->> 5, \
-            cast(value ->> 6 as bigint), cast(value ->> 7 as bigint), cast(value ->> 8 as bigint), \
-            value ->> 9, 0, 'pending', null from json_each($1)";
 }
 
 impl MetaDb {
@@ -249,10 +240,9 @@ async fn write_steps(
     let anchor = Some(run_swid);
     let wanted = Wanted { kind: ObjectKind::Processing, swids: &swids, owner, anchor };
     let swids = deal(tx, metadb, now, &wanted, operation).await?;
-    let rows: Vec<Value> =
-        run.steps.iter().zip(&swids).map(|(step, own)| step_row(run_swid, *own, step)).collect();
-    let done = sqlx::query(STEPS).bind(bulk::rows(&rows)).execute(&mut **tx).await;
-    done.during(operation).map(drop)
+    let row = |(step, own): (&NewStep, &Accession)| steps::row(run_swid, *own, step);
+    let rows: Vec<Value> = run.steps.iter().zip(&swids).map(row).collect();
+    steps::insert(tx, &rows, operation).await
 }
 
 /// Objects that are to have accessions, if they can.
@@ -332,21 +322,6 @@ async fn taken(
         .during(operation)?;
     let swids = rows.iter().map(|row| accession(row, "swid", operation)).collect::<Result<_>>()?;
     Ok(Taken { swids, highest })
-}
-
-fn step_row(run: Accession, swid: Accession, step: &NewStep) -> Value {
-    json!([
-        run.get(),
-        step.index.0,
-        swid.get(),
-        bulk::text(&step.name),
-        step.element,
-        json!(step.after).to_string(),
-        step.resources.threads,
-        stored(step.resources.memory_bytes),
-        stored(step.resources.seconds),
-        json!(step.retry).to_string(),
-    ])
 }
 
 fn entry(swid: Accession, access: &Access, run: &ForgottenRun) -> NewEntry {

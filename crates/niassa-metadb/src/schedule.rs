@@ -20,6 +20,7 @@ use crate::dialect::Dialect;
 use crate::error::Result;
 use crate::events;
 use crate::idempotency::{self, Once, OnceKey, Recall};
+use crate::limits::{FullLimit, Limits};
 use crate::pool::{Writing, commit, retrying};
 use crate::writer::{Batched, Writer};
 use crate::{Access, MetaDb};
@@ -86,6 +87,8 @@ pub enum Scheduling {
     Accepted(Once<ScheduledRun>),
     /// It was not accepted.
     Refused(Refusal),
+    /// It was to be launched at once, and this limit has no room.
+    NoRoom(FullLimit),
 }
 
 /// Why a run is not accepted.
@@ -235,21 +238,47 @@ impl MetaDb {
     ) -> Result<Batch<'batch>> {
         const OPERATION: &str = Schedules::OPERATION;
         let checked = check::load(transaction, requests, OPERATION).await?;
+        let now = checked.now;
+        let mut limits = self.limits_on(transaction, requests, now).await?;
         let (mut accepted, mut outcomes) = (Vec::new(), Vec::with_capacity(requests.len()));
         for (request, recall) in requests.iter().copied().zip(recalled) {
             outcomes.push(match (recall, checked.refusal(request)) {
                 (Recall::Answered(run), _) => Outcome::Known(Scheduling::Accepted(Once::Done(run))),
                 (Recall::Mismatch, _) => Outcome::Known(Scheduling::Accepted(Once::Mismatch)),
                 (Recall::New, Some(why)) => Outcome::Known(Scheduling::Refused(why)),
-                (Recall::New, None) => {
-                    accepted.push(request);
-                    Outcome::ToBeAccepted
-                }
+                (Recall::New, None) => match take_room(&mut limits, request) {
+                    Ok(()) => {
+                        accepted.push(request);
+                        Outcome::ToBeAccepted
+                    }
+                    Err(full) => Outcome::Known(Scheduling::NoRoom(full)),
+                },
             });
         }
-        let now = checked.now;
         let runs = insert::runs(transaction, now, &accepted, OPERATION).await?;
         Ok(Batch { now, outcomes, accepted, runs })
+    }
+
+    /// Loads the limits where some run is to be made claimed: then this batch and the launchers take turns.
+    async fn limits_on(
+        &self,
+        transaction: &mut Writing,
+        requests: &[&Request],
+        now: i64,
+    ) -> Result<Limits> {
+        match requests.iter().any(|request| request.run.claim.is_some()) {
+            true => Limits::load(transaction, self.dialect(), now, Schedules::OPERATION).await,
+            false => Ok(Limits::default()),
+        }
+    }
+}
+
+/// Takes the room of a run that is made claimed; any other waits for room as long as it must.
+fn take_room(limits: &mut Limits, request: &Request) -> std::result::Result<(), FullLimit> {
+    let run = &request.run;
+    match run.claim {
+        Some(_) => limits.take(run.workflow, request.access.account, run.host.as_str()),
+        None => Ok(()),
     }
 }
 

@@ -18,7 +18,7 @@ use sqlx::query::Query;
 
 use crate::error::{During, Result, decode};
 use crate::events::accession;
-use crate::pool::column;
+use crate::pool::{column, moment};
 use crate::{Access, MetaDb, bulk, step_columns};
 
 pub use attempt_log::AttemptStream;
@@ -202,9 +202,6 @@ fn attempt(row: &AnyRow, operation: &'static str) -> Result<Attempt> {
         let number: Option<i64> = column(row, name, operation)?;
         number.map(|n| decode(i32::try_from(n), operation, n, "an exit code or signal")).transpose()
     };
-    let time = |name: &'static str| -> Result<Option<Timestamp>> {
-        Ok(column::<Option<i64>>(row, name, operation)?.map(Timestamp::from_micros))
-    };
     Ok(Attempt {
         number: step_columns::attempt(row, "number", operation)?,
         status: step_columns::status(row, operation)?,
@@ -214,8 +211,8 @@ fn attempt(row: &AnyRow, operation: &'static str) -> Result<Attempt> {
         message: column(row, "message", operation)?,
         engine_id: column(row, "engine_id", operation)?,
         machine: column(row, "machine", operation)?,
-        started_at: time("started_at")?,
-        ended_at: time("ended_at")?,
+        started_at: moment(row, "started_at", operation)?,
+        ended_at: moment(row, "ended_at", operation)?,
         cpu_micros: column(row, "cpu_micros", operation)?,
         peak_memory_bytes: column(row, "peak_memory_bytes", operation)?,
     })

@@ -9,7 +9,7 @@ use crate::audit::{self, Deed};
 use crate::creating::Begun;
 use crate::error::{During, Result, decode};
 use crate::idempotency::{Once, OnceKey};
-use crate::pool::{Writing, column, commit, now_in};
+use crate::pool::{Writing, column, commit, moment};
 use crate::{Access, MetaDb};
 
 /// A token as stored.
@@ -89,9 +89,7 @@ impl MetaDb {
             .await
             .during(OPERATION)?;
         let Some(row) = row else { return Ok(None) };
-        let time = |name: &'static str| -> Result<Option<Timestamp>> {
-            Ok(column::<Option<i64>>(&row, name, OPERATION)?.map(Timestamp::from_micros))
-        };
+        let time = |name: &'static str| moment(&row, name, OPERATION);
         if let Some(at) = time("revoked_at")? {
             return Ok(Some(TokenFate::Revoked(at)));
         }
@@ -182,23 +180,9 @@ impl MetaDb {
 
     /// Revokes one of the caller's tokens. Returns whether there is such a token.
     pub async fn revoke_token(&self, access: &Access, id: i64) -> Result<bool> {
-        const OPERATION: &str = "revoke a token";
-        let mut tx = self.begin(OPERATION).await?;
-        let now = now_in(&mut tx, OPERATION).await?;
-        let revoked = sqlx::query(REVOKE)
-            .bind(access.account.0)
-            .bind(id)
-            .bind(now)
-            .fetch_optional(&mut *tx)
-            .await
-            .during(OPERATION)?;
-        if revoked.is_some() {
-            let deed =
-                Deed { action: "token_revoke", subject: format!("token {id}"), detail: None };
-            audit::tell(&mut tx, self.dialect(), now, access, deed, OPERATION).await?;
-        }
-        commit(tx, OPERATION).await?;
-        Ok(revoked.is_some())
+        let revoke = sqlx::query(REVOKE).bind(access.account.0).bind(id);
+        let deed = Deed { action: "token_revoke", subject: format!("token {id}"), detail: None };
+        self.revoke(access, revoke, deed, "revoke a token").await
     }
 
     async fn renew_secret(&self, access: &Access, id: i64, new: &NewToken) -> Result<StoredToken> {
@@ -233,14 +217,13 @@ async fn one_in(
 }
 
 fn token(row: &AnyRow, operation: &'static str) -> Result<StoredToken> {
-    let revoked: Option<i64> = column(row, "revoked_at", operation)?;
     Ok(StoredToken {
         id: column(row, "id", operation)?,
         label: column(row, "label", operation)?,
         scopes: scopes(row, operation)?,
         created_at: Timestamp::from_micros(column(row, "created_at", operation)?),
         expires_at: Timestamp::from_micros(column(row, "expires_at", operation)?),
-        revoked_at: revoked.map(Timestamp::from_micros),
+        revoked_at: moment(row, "revoked_at", operation)?,
     })
 }
 

@@ -7,7 +7,7 @@ use niassa_api::claims::{ClaimRuns, ClaimWant, Claimed};
 use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
-use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH};
+use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH, WAITING_COUNTED};
 use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
 use tokio::sync::Mutex as AsyncMutex;
@@ -31,6 +31,19 @@ pub struct LaunchReport {
     pub waiting: u64,
     /// Runs handed to the engine.
     pub launched: Vec<Accession>,
+}
+
+impl LaunchReport {
+    /// Tells whether more runs may have waited than were counted, so that the next tick has work at once. A
+    /// tick that launched nothing does not say so: what keeps its runs would keep the others too.
+    pub fn is_one_of_several(&self) -> bool {
+        self.waiting >= WAITING_COUNTED && !self.launched.is_empty()
+    }
+
+    /// Tells whether runs waited that were not launched: they were not offered yet, or cannot be launched now.
+    pub fn has_left_some(&self) -> bool {
+        self.waiting > self.launched.len() as u64
+    }
 }
 
 /// Batches of claimed runs that are worked on at a time.
@@ -198,4 +211,28 @@ fn left_of(left: u64, claimed: &Claimed) -> u64 {
 /// How many runs are claimed at once: what came in after the tick began is the next one's.
 fn at_most(left: u64) -> u32 {
     CLAIM_BATCH.min(u32::try_from(left).unwrap_or(CLAIM_BATCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_that_began_with_all_that_are_counted_is_followed_by_another() {
+        let run = Accession::try_from(7).unwrap();
+        let report = |waiting: u64, launched: &[Accession]| {
+            LaunchReport { waiting, launched: launched.to_vec() }.is_one_of_several()
+        };
+        assert!(report(WAITING_COUNTED, &[run]));
+        assert!(report(WAITING_COUNTED + 3, &[run]), "of several accounts");
+        assert!(!report(WAITING_COUNTED - 1, &[run]));
+        assert!(!report(WAITING_COUNTED, &[]), "none of them could be launched");
+    }
+
+    #[test]
+    fn what_was_not_launched_is_left() {
+        let run = Accession::try_from(7).unwrap();
+        let report = |waiting: u64| LaunchReport { waiting, launched: vec![run] }.has_left_some();
+        assert!(!report(0) && !report(1) && report(2));
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     /// The MetaDB.
     pub(crate) metadb: MetaDb,
+    /// What tells it from every other one.
+    pub(crate) deployment: String,
     /// Accepts runs, many at a time.
     pub(crate) scheduler: Scheduler,
     /// Manifests that were read before.

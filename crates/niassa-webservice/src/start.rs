@@ -152,6 +152,7 @@ pub(crate) async fn app(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result
         );
     }
     Ok(App::new(Parts {
+        deployment: metadb.deployment().await?,
         scheduler: Scheduler::start(&metadb),
         workflows: KnownWorkflows::default(),
         changed: watch::Sender::new(()),

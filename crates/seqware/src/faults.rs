@@ -20,6 +20,7 @@ pub struct Faults {
     now: Timestamp,
     repeat: Repeat,
     found: BTreeMap<String, String>,
+    unknown: BTreeSet<&'static str>,
 }
 
 /// Whether a fault that was told before is told again.
@@ -43,12 +44,18 @@ type ByScope = BTreeMap<String, BTreeMap<String, Told>>;
 impl Faults {
     /// Begins to collect the faults of a command; `scope` names the command and the account.
     pub fn of(work_dir: &Path, scope: String, now: Timestamp, repeat: Repeat) -> Self {
-        Self { folder: work_dir.join(".seqware"), scope, now, repeat, found: BTreeMap::new() }
+        let (found, unknown) = (BTreeMap::new(), BTreeSet::new());
+        Self { folder: work_dir.join(".seqware"), scope, now, repeat, found, unknown }
     }
 
     /// Notes a fault. The key stays the same as long as it is the same fault; the text may change.
     pub fn found(&mut self, key: impl Into<String>, what: impl Into<String>) {
         self.found.insert(key.into(), what.into());
+    }
+
+    /// Notes that nothing is known of a fault now: one that was there neither goes on nor is over.
+    pub fn unknown(&mut self, key: &'static str) {
+        self.unknown.insert(key);
     }
 
     /// Tells which faults are new and which are over, and remembers it.
@@ -74,12 +81,7 @@ impl Faults {
                 lines.push(what.clone());
             }
         }
-        let still: BTreeSet<&String> = self.found.keys().collect();
-        for (key, fault) in before.iter().filter(|(key, _)| !still.contains(key)) {
-            let lasted = words::duration(self.now.micros_since(fault.since));
-            lines.push(format!("over after {lasted}: {} ({key})", fault.what));
-        }
-        let now: BTreeMap<String, Told> = self
+        let mut now: BTreeMap<String, Told> = self
             .found
             .iter()
             .map(|(key, what)| {
@@ -87,6 +89,14 @@ impl Faults {
                 (key.clone(), Told { since, what: what.clone() })
             })
             .collect();
+        for (key, fault) in before.into_iter().filter(|(key, _)| !self.found.contains_key(key)) {
+            if self.unknown.contains(key.as_str()) {
+                now.insert(key, fault);
+                continue;
+            }
+            let lasted = words::duration(self.now.micros_since(fault.since));
+            lines.push(format!("over after {lasted}: {} ({key})", fault.what));
+        }
         if !now.is_empty() {
             told.insert(self.scope.clone(), now);
         }
@@ -159,6 +169,26 @@ mod tests {
         let other = Faults::of(folder.path(), "propagate bob".to_owned(), now, Repeat::Never);
         assert!(other.settle().0.is_empty());
         assert!(tick(folder.path(), 2, Repeat::Never, &[("service", "down")]).is_empty());
+    }
+
+    #[test]
+    fn a_fault_of_which_nothing_is_known_is_not_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = [("deployments", "shared")];
+        assert_eq!(tick(folder.path(), 0, Repeat::Never, &shared), ["shared"]);
+        let now = Timestamp::from_micros(1_000_000);
+        let mut down = Faults::of(folder.path(), "launch bob".to_owned(), now, Repeat::Never);
+        down.found("service", "down");
+        down.unknown("deployments");
+        assert_eq!(down.settle().0, ["down"]);
+        assert_eq!(
+            tick(folder.path(), 2, Repeat::Never, &shared),
+            ["over after 1.0s: down (service)"]
+        );
+        assert_eq!(
+            tick(folder.path(), 3, Repeat::Never, &[]),
+            ["over after 3.0s: shared (deployments)"]
+        );
     }
 
     #[test]

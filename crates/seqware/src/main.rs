@@ -11,6 +11,7 @@
 mod clock;
 mod commands;
 mod context;
+mod deployments;
 mod exit;
 mod faults;
 mod files;

@@ -404,6 +404,11 @@ create table backup (
     manifest_sha256 text not null                 -- digest of its manifest
 );
 
+-- What tells this MetaDB from every other one: launchers leave it in their work directories. A restored backup keeps it.
+create table deployment (
+    id text primary key                           -- drawn when the MetaDB was made
+);
+
 -- The database's own time, under one name on both databases.
 create view clock as select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as now;
 
@@ -413,6 +418,9 @@ create function json_each(doc text) returns table (value jsonb) language sql imm
 
 -- SQLite's function of this name, for texts that become part of a JSON text.
 create function json_quote(plain text) returns text language sql immutable strict as $$ select to_json(plain)::text $$;
+
+-- The one row of its table.
+insert into deployment (id) values (md5(cast(random() as text) || cast(clock_timestamp() as text)));
 
 -- Nobody changes the audit log.
 create function audit_refuses() returns trigger language plpgsql as $$ begin raise exception 'the audit log is only added to'; end $$;

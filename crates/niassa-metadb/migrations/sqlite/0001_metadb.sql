@@ -404,8 +404,16 @@ create table backup (
     manifest_sha256 text not null                 -- digest of its manifest
 ) strict;
 
+-- What tells this MetaDB from every other one: launchers leave it in their work directories. A restored backup keeps it.
+create table deployment (
+    id text primary key                           -- drawn when the MetaDB was made
+) strict;
+
 -- The database's own time, under one name on both databases.
 create view clock as select cast(unixepoch('subsec') * 1000000 as integer) as now;
+
+-- The one row of its table.
+insert into deployment (id) values (lower(hex(randomblob(16))));
 
 -- Nobody changes the audit log.
 create trigger audit_stays before update on audit begin select raise(abort, 'the audit log is only added to'); end;

@@ -58,12 +58,22 @@ pub(super) async fn write(
         swids.insert((*run, step.index), swid);
         rows.push(row(*run, swid, step));
     }
-    let done = sqlx::query(STEPS).bind(bulk::rows(&rows)).execute(&mut **transaction).await;
-    done.during(operation)?;
+    insert(transaction, &rows, operation).await?;
     Ok(swids)
 }
 
-fn row(run: Accession, swid: Accession, step: &NewStep) -> Value {
+/// Makes steps of rows as [`row`] makes them.
+pub(crate) async fn insert(
+    transaction: &mut Writing,
+    rows: &[Value],
+    operation: &'static str,
+) -> Result<()> {
+    let done = sqlx::query(STEPS).bind(bulk::rows(rows)).execute(&mut **transaction).await;
+    done.during(operation).map(drop)
+}
+
+/// Returns the columns of a step of which nothing was heard yet.
+pub(crate) fn row(run: Accession, swid: Accession, step: &NewStep) -> Value {
     json!([
         run.get(),
         step.index.0,

@@ -1,5 +1,6 @@
 //! Limits and priorities on both databases.
 
+use niassa_model::accession::Accession;
 use niassa_model::run::RunStatus;
 use niassa_model::step::Outcome;
 
@@ -9,7 +10,9 @@ use crate::actions::Word;
 use crate::claims::{ClaimRequest, ClaimedRun};
 use crate::desires::WishRefused;
 use crate::grants::NewLaunchGrant;
-use crate::testing::launches::{CANCELLED, Launches, account, fact, launch};
+use crate::idempotency::OnceKey;
+use crate::schedule::{NewRun, Scheduler, Scheduling};
+use crate::testing::launches::{CANCELLED, Launches, account, fact, first_claim, launch, new_run};
 use crate::testing::on_both;
 
 /// Ends a run that was claimed by `a`.
@@ -17,6 +20,20 @@ async fn finish(site: &Launches, run: &ClaimedRun) {
     assert_eq!(site.launch("a", run).await, [Word::Go; 4]);
     site.facts(&[fact(run, 0, 1, Outcome::SUCCESS), fact(run, 1, 1, Outcome::SUCCESS)]).await;
     site.release("a", run).await;
+}
+
+/// Asks for a run that is made claimed.
+async fn at_once(
+    scheduler: &Scheduler,
+    site: &Launches,
+    host: &str,
+    once: Option<OnceKey>,
+) -> Scheduling {
+    scheduler.schedule(&site.bob, claimed_run(site.workflow, host), once).await.unwrap()
+}
+
+fn claimed_run(workflow: Accession, host: &str) -> NewRun {
+    NewRun { claim: Some(first_claim("at once")), ..new_run(workflow, host) }
 }
 
 on_both! {
@@ -53,21 +70,20 @@ on_both! {
     /// never launched gives it back at once.
     fn what_is_being_cancelled_still_counts(metadb: MetaDb) {
         let site = Launches::new(metadb).await;
-        let here: niassa_model::host::HostLabel = "here".parse().unwrap();
-        site.metadb.set_limit(&site.bob, &LimitOn::Host(here.clone()), 1).await.unwrap();
-        let room = async || {
-            let full = site.metadb.full_limit_for(&site.bob, site.workflow, &here).await.unwrap();
-            full.is_none()
+        let here = LimitOn::Host("here".parse().unwrap());
+        site.metadb.set_limit(&site.bob, &here, 1).await.unwrap();
+        let room = async |run: Accession| {
+            site.metadb.run(&site.bob, run).await.unwrap().unwrap().full_limit.is_none()
         };
         let never = site.schedule("here").await.swid;
         let other = site.schedule("here").await.swid;
-        assert!(room().await);
+        assert!(room(other).await);
         let first = site.claim_one("a", "here").await;
         assert_eq!(first.swid, never);
         site.metadb.cancel_runs(&site.bob, &[never]).await.unwrap();
-        assert!(!room().await, "its launcher has not heard of the cancel yet");
+        assert!(!room(other).await, "its launcher has not heard of the cancel yet");
         site.release("a", &first).await;
-        assert!(room().await, "it was never launched");
+        assert!(room(other).await, "it was never launched");
 
         let launched = site.claim_one("a", "here").await;
         assert_eq!(launched.swid, other);
@@ -76,37 +92,66 @@ on_both! {
         let waits = site.schedule("here").await.swid;
         site.metadb.cancel_runs(&site.bob, &[other]).await.unwrap();
         assert_eq!(site.status(other).await, RunStatus::SubmittedCancel);
-        assert!(!room().await, "its steps may still run");
         assert_eq!(site.claim(&launch("b", "here")).await.claims.len(), 0);
         let row = site.metadb.run(&site.bob, waits).await.unwrap().unwrap();
-        assert_eq!(row.full_limit, Some(FullLimit { kind: LimitKind::Host, runs: 1 }));
+        let full = Some(FullLimit { kind: LimitKind::Host, runs: 1 });
+        assert_eq!(row.full_limit, full, "its steps may still run");
         site.facts(&[fact(&launched, 0, 1, CANCELLED), fact(&launched, 1, 1, CANCELLED)]).await;
         assert_eq!(site.status(other).await, RunStatus::Cancelled);
         assert_eq!(site.claim_one("b", "here").await.swid, waits);
     }
 
     /// Whoever would launch at once is told of the limit that is in the way.
-    fn a_run_that_is_not_made_yet_needs_room_too(metadb: MetaDb) {
+    fn a_run_that_is_made_claimed_needs_room_too(metadb: MetaDb) {
         let site = Launches::new(metadb).await;
-        let workflow = site.workflow;
-        let full = async |host: &str| {
-            let host = host.parse().unwrap();
-            let full = site.metadb.full_limit_for(&site.bob, workflow, &host).await.unwrap();
-            full.map(|limit| (limit.kind, limit.runs))
+        let scheduler = Scheduler::start(&site.metadb);
+        let full = async |host: &str| match at_once(&scheduler, &site, host, None).await {
+            Scheduling::NoRoom(limit) => Some((limit.kind, limit.runs)),
+            Scheduling::Accepted(_) => None,
+            Scheduling::Refused(why) => panic!("{why:?}"),
         };
         let set = async |on: LimitOn, runs: u32| {
             assert!(site.metadb.set_limit(&site.bob, &on, runs).await.unwrap());
         };
-        set(LimitOn::Host("here".parse().unwrap()), 1).await;
+        set(LimitOn::Host("here".parse().unwrap()), 2).await;
+        let once = OnceKey { key: "1".to_owned(), request_sha256: "a".to_owned() };
+        let first = at_once(&scheduler, &site, "here", Some(once.clone())).await;
         assert_eq!(full("here").await, None);
-        site.schedule_claimed("here", "a").await;
-        assert_eq!(full("here").await, Some((LimitKind::Host, 1)));
-        assert_eq!(full("there").await, None);
-        set(LimitOn::Account("bob@lab.net".parse().unwrap()), 1).await;
-        assert_eq!(full("there").await, Some((LimitKind::Account, 1)));
+        assert_eq!(full("here").await, Some((LimitKind::Host, 2)));
+        let again = at_once(&scheduler, &site, "here", Some(once)).await;
+        assert_eq!(again, first, "who asks once more has its run, and its room");
+        site.schedule("here").await;
         set(LimitOn::Account("bob@lab.net".parse().unwrap()), 2).await;
-        set(LimitOn::Workflow(workflow), 0).await;
+        assert_eq!(full("there").await, Some((LimitKind::Account, 2)));
+        set(LimitOn::Account("bob@lab.net".parse().unwrap()), 3).await;
+        assert_eq!(full("there").await, None);
+        set(LimitOn::Account("bob@lab.net".parse().unwrap()), 9).await;
+        set(LimitOn::Workflow(site.workflow), 0).await;
         assert_eq!(full("there").await, Some((LimitKind::Workflow, 0)));
+    }
+
+    /// Many at one moment, through several services, and launchers beside them: nobody fills a limit twice.
+    fn the_last_room_is_taken_once(metadb: MetaDb) {
+        let site = Launches::new(metadb).await;
+        let services = [(); 4].map(|()| Scheduler::start(&site.metadb));
+        // The first round opens the connections that the others use at once.
+        for round in 0..6 {
+            let label = format!("host {round}");
+            let limit = LimitOn::Host(label.parse().unwrap());
+            site.metadb.set_limit(&site.bob, &limit, 3).await.unwrap();
+            site.schedule(&label).await;
+            let asking = (0..12).map(|number| {
+                let (service, bob) = (services[number % 4].clone(), site.bob.clone());
+                let run = claimed_run(site.workflow, &label);
+                tokio::spawn(async move { service.schedule(&bob, run, None).await.unwrap() })
+            });
+            let asking: Vec<_> = asking.collect();
+            let mut taken = site.claim(&launch("a", &label)).await.claims.len();
+            for asked in asking {
+                taken += usize::from(matches!(asked.await.unwrap(), Scheduling::Accepted(_)));
+            }
+            assert_eq!(taken, 3, "round {round}");
+        }
     }
 
     /// What a limit holds back keeps nothing behind it from being launched.

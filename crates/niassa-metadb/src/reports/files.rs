@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use crate::error::{During, Result};
 use crate::events::accession;
-use crate::pool::column;
+use crate::pool::{column, moment};
 use crate::{Access, MetaDb, bulk};
 
 /// A file as reports show it.
@@ -114,9 +114,7 @@ pub(crate) async fn times(
         .fetch_all(metadb.reader())
         .await
         .during(operation)?;
-    let time = |row, name: &'static str| -> Result<Option<Timestamp>> {
-        Ok(column::<Option<i64>>(row, name, operation)?.map(Timestamp::from_micros))
-    };
+    let time = |row, name| moment(row, name, operation);
     let entry = |row| {
         Ok((accession(row, "run", operation)?, (time(row, "started_at")?, time(row, "ended_at")?)))
     };

@@ -62,7 +62,7 @@ fn accepted(scheduling: Scheduling) -> ScheduledRun {
 fn refused(scheduling: Scheduling) -> Refusal {
     match scheduling {
         Scheduling::Refused(why) => why,
-        Scheduling::Accepted(run) => panic!("{run:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

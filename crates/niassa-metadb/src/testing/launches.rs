@@ -81,8 +81,7 @@ impl Launches {
     }
 
     pub(crate) async fn schedule_claimed(&self, host: &str, holder: &str) -> ScheduledRun {
-        let claim = FirstClaim { holder: holder.to_owned(), lease: LEASE };
-        self.schedule_with(host, |run| run.claim = Some(claim)).await
+        self.schedule_with(host, |run| run.claim = Some(first_claim(holder))).await
     }
 
     pub(crate) async fn claim(&self, request: &ClaimRequest) -> Claimed {
@@ -141,6 +140,11 @@ pub(crate) fn new_run(workflow: Accession, host: &str) -> NewRun {
         trace: None,
         warnings: Vec::new(),
     }
+}
+
+/// A claim that a run is made under.
+pub(crate) fn first_claim(holder: &str) -> FirstClaim {
+    FirstClaim { holder: holder.to_owned(), lease: LEASE }
 }
 
 /// Makes an account and returns its access.

@@ -1,12 +1,11 @@
 //! Routes of accounts and their passwords, and of who the caller is.
 
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::{Json, http::StatusCode};
 use niassa_api::accounts::{
     Account, AccountState, ChangeAccount, CreateAccount, SetPassword, WhoAmI,
 };
-use niassa_api::error::{Problem, ProblemCode};
+use niassa_api::error::Problem;
 use niassa_api::page::Page;
 use niassa_api::paths;
 use niassa_metadb::accounts::Account as StoredAccount;
@@ -15,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::{Origin, SignedIn};
-use super::extract::{Body, Keyed, PageQuery, Params, page, page_after, page_size};
+use super::extract::{Body, Keyed, Named, PageQuery, Params, page, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::{change_account, create_account, set_password};
@@ -27,20 +26,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list, create))
         .routes(routes!(change))
         .routes(routes!(password))
-}
-
-/// The address in the path: `{email}`.
-struct Address(Email);
-
-impl FromRequestParts<App> for Address {
-    type Rejection = Failed;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
-        let bad = |detail| Failed::new(ProblemCode::BadRequest, detail);
-        let text = Path::<String>::from_request_parts(parts, app).await;
-        let text = text.map_err(|error| bad(error.body_text()))?.0;
-        text.parse().map(Self).map_err(|error| bad(format!("{error}")))
-    }
 }
 
 /// Returns who the caller is, and the service's version and clock.
@@ -69,8 +54,7 @@ async fn list(
     let access = signed_in.may(Action::Administer)?;
     let (size, after) = (page_size(query.limit), page_after(query.after.as_deref())?);
     let rows = app.metadb.accounts(&access, after.unwrap_or(0), size + 1).await?;
-    let Page { items, next } = page(rows, size, |account| account.id.0);
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(page(rows, size, |account| account.id.0).map(shown)))
 }
 
 /// Makes an account. Only for administrators.
@@ -98,7 +82,7 @@ async fn change(
     State(app): State<App>,
     signed_in: SignedIn,
     Origin(origin): Origin,
-    Address(email): Address,
+    Named(email): Named<Email>,
     Body(request): Body<ChangeAccount>,
 ) -> Result<Json<Account>, Failed> {
     let access = signed_in.may(Action::Administer)?.coming_from(origin);
@@ -115,7 +99,7 @@ async fn password(
     State(app): State<App>,
     signed_in: SignedIn,
     Origin(origin): Origin,
-    Address(email): Address,
+    Named(email): Named<Email>,
     Body(request): Body<SetPassword>,
 ) -> Result<StatusCode, Failed> {
     let own = email == signed_in.0.email;

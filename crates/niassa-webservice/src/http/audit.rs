@@ -31,8 +31,7 @@ async fn list(
     let access = signed_in.may(Action::Administer)?;
     let (size, after) = (page_size(query.limit), page_after(query.after.as_deref())?);
     let rows = app.metadb.audit_entries(&access, after.unwrap_or(0), size + 1).await?;
-    let Page { items, next } = page(rows, size, |entry| entry.sequence);
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(page(rows, size, |entry| entry.sequence).map(shown)))
 }
 
 /// Looks through the whole log: each entry has to hold its own digest and that of the one before.

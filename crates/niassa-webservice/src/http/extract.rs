@@ -3,6 +3,9 @@
 //! [`Body`] and [`Keyed`] read the body, so they stand last among a handler's arguments, behind
 //! [`SignedIn`](super::auth::SignedIn): whoever is not signed in cannot make the service read much.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use axum::body::Body as HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::HeaderMap;
@@ -56,6 +59,9 @@ pub(crate) struct PageQuery {
 /// The query of a URL.
 pub(crate) struct Params<T>(pub(crate) T);
 
+/// What the path names, such as `{host}` or `{email}`.
+pub(crate) struct Named<T>(pub(crate) T);
+
 /// The accession in the path: `{swid}`.
 pub(crate) struct Swid(pub(crate) Accession);
 
@@ -91,13 +97,21 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
-impl FromRequestParts<App> for Swid {
+impl<T: FromStr<Err: Display>> FromRequestParts<App> for Named<T> {
     type Rejection = Failed;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
         let text = Path::<String>::from_request_parts(parts, app).await;
         let text = text.map_err(|error| bad(error.body_text()))?.0;
         text.parse().map(Self).map_err(|error| bad(format!("{error}")))
+    }
+}
+
+impl FromRequestParts<App> for Swid {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
+        Named::from_request_parts(parts, app).await.map(|Named(swid)| Self(swid))
     }
 }
 

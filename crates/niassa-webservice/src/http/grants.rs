@@ -33,8 +33,7 @@ async fn list(
     let access = signed_in.may(Action::ManageSelf)?;
     let (size, before) = (page_size(query.limit), page_after(query.after.as_deref())?);
     let rows = app.metadb.launch_grants(&access, before, size + 1).await?;
-    let Page { items, next } = page(rows, size, |grant| grant.id);
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(page(rows, size, |grant| grant.id).map(shown)))
 }
 
 /// Lets an account claim, record and read the runs of another one with a label.

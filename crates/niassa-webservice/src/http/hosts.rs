@@ -1,9 +1,8 @@
 //! Routes of host labels and their launchers.
 
-use axum::extract::{FromRequestParts, Path, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::{Json, http::StatusCode};
-use niassa_api::error::{Problem, ProblemCode};
+use niassa_api::error::Problem;
 use niassa_api::hosts::{HoldHost, Host};
 use niassa_api::page::Page;
 use niassa_api::paths;
@@ -14,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::auth::{Origin, SignedIn};
-use super::extract::{Body, PageQuery, Params, page_after, page_size};
+use super::extract::{Body, Named, PageQuery, Params, page_after, page_size};
 use crate::app::App;
 use crate::error::Failed;
 use crate::usecases::hold_host;
@@ -52,7 +51,7 @@ async fn hold(
     State(app): State<App>,
     signed_in: SignedIn,
     Origin(origin): Origin,
-    Label(host): Label,
+    Named(host): Named<HostLabel>,
     Body(request): Body<HoldHost>,
 ) -> Result<StatusCode, Failed> {
     let access = signed_in.may(Action::Administer)?.coming_from(origin);
@@ -69,25 +68,11 @@ async fn release(
     State(app): State<App>,
     signed_in: SignedIn,
     Origin(origin): Origin,
-    Label(host): Label,
+    Named(host): Named<HostLabel>,
 ) -> Result<StatusCode, Failed> {
     let access = signed_in.may(Action::Administer)?.coming_from(origin);
     hold_host::release(&app, &access, &host).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The label in the path: `{host}`.
-struct Label(HostLabel);
-
-impl FromRequestParts<App> for Label {
-    type Rejection = Failed;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failed> {
-        let bad = |detail| Failed::new(ProblemCode::BadRequest, detail);
-        let text = Path::<String>::from_request_parts(parts, app).await;
-        let text = text.map_err(|error| bad(error.body_text()))?.0;
-        text.parse().map(Self).map_err(|error| bad(format!("{error}")))
-    }
 }
 
 fn shown(host: launchers::Host) -> Host {

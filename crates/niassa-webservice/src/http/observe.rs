@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use niassa_api::error::ProblemCode;
 use niassa_api::paths;
+use niassa_api::service::DEPLOYMENT_HEADER;
 use niassa_model::limits::REQUEST_TIMEOUT;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -24,6 +25,7 @@ use crate::error::Failed;
 use crate::pages;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static DEPLOYMENT: HeaderName = HeaderName::from_static(DEPLOYMENT_HEADER);
 
 /// Answers a request under an id of its own.
 pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -40,6 +42,7 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
             app.changed.send_replace(());
         }
         seal(response.headers_mut(), id);
+        tell_deployment(response.headers_mut(), &app.deployment);
         response
     };
     REQUEST.scope(Asked { id, newer_client }, answer.instrument(span)).await
@@ -96,6 +99,13 @@ fn seal(headers: &mut HeaderMap, id: Uuid) {
     headers.entry(REFERRER_POLICY).or_insert(HeaderValue::from_static("no-referrer"));
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(policy);
+}
+
+/// Launchers note in their work directories whose runs are in there.
+fn tell_deployment(headers: &mut HeaderMap, deployment: &str) {
+    if let Ok(deployment) = HeaderValue::from_str(deployment) {
+        headers.insert(&DEPLOYMENT, deployment);
+    }
 }
 
 /// Whoever asks may be anybody, so that the hint does not say where the MetaDB is; the log does.

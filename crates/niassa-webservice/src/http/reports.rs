@@ -51,6 +51,5 @@ async fn workflow(
     let size = page_size(query.limit);
     let part = Part { limit: size + 1, after: page_after(query.after.as_deref())? };
     let rows = report::workflow(&app, &access, workflow, &query, part).await?;
-    let Page { items, next } = page(rows, size, |(run, _)| run.get());
-    Ok(Json(Page { items: items.into_iter().map(|(_, row)| row).collect(), next }))
+    Ok(Json(page(rows, size, |(run, _)| run.get()).map(|(_, row)| row)))
 }

@@ -22,6 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn service(State(app): State<App>, _: SignedIn) -> Result<Json<ServiceState>, Failed> {
     Ok(Json(ServiceState {
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        deployment: Some(app.deployment.clone()),
         schema_version: app.metadb.schema_version(),
         now: app.metadb.now().await?,
         last_backup_at: app.metadb.last_backup().await?.map(|backup| backup.taken_at),
@@ -31,10 +32,23 @@ async fn service(State(app): State<App>, _: SignedIn) -> Result<Json<ServiceStat
 #[cfg(test)]
 mod tests {
     use niassa_api::error::ProblemCode;
+    use niassa_api::service::DEPLOYMENT_HEADER;
     use niassa_metadb::backup::BackupMade;
 
     use super::*;
     use crate::testing::service as started;
+
+    #[tokio::test]
+    async fn each_answer_tells_its_deployment() {
+        let (service, other) = (started().await, started().await);
+        let answer = service.user("bob").get(paths::SERVICE).await;
+        let told = answer.headers.get(DEPLOYMENT_HEADER).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(answer.json::<ServiceState>().deployment, Some(told.clone()));
+        let refused = service.nobody().get(paths::SERVICE).await;
+        assert_eq!(refused.headers.get(DEPLOYMENT_HEADER).unwrap(), told.as_str());
+        let others: ServiceState = other.user("bob").get(paths::SERVICE).await.json();
+        assert_ne!(others.deployment, Some(told));
+    }
 
     #[tokio::test]
     async fn whoever_signed_in_is_told_of_the_last_backup() {

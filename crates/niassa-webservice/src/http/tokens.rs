@@ -33,8 +33,7 @@ async fn list(
     let access = signed_in.may(Action::ManageSelf)?;
     let (size, before) = (page_size(query.limit), page_after(query.after.as_deref())?);
     let rows = app.metadb.tokens(&access, before, size + 1).await?;
-    let Page { items, next } = page(rows, size, |token| token.id);
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(page(rows, size, |token| token.id).map(shown)))
 }
 
 /// Makes a token for the caller. Its secret is in this one answer only.

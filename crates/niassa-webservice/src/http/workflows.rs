@@ -40,8 +40,7 @@ async fn list(
         limit: size + 1,
     };
     let rows = app.metadb.workflows(&filter).await?;
-    let Page { items, next } = page(rows, size, |workflow| workflow.swid.get());
-    Ok(Json(Page { items: items.into_iter().map(shown).collect(), next }))
+    Ok(Json(page(rows, size, |workflow| workflow.swid.get()).map(shown)))
 }
 
 /// Records a workflow whose runs happen elsewhere.

@@ -1,19 +1,23 @@
 //! Whether a run may be created already claimed, and so launched at once.
 //!
 //! It is subject to the holds and limits that keep other runs waiting. It cannot wait as they do, for
-//! somebody looks on: it is refused, before it is made.
+//! somebody looks on: it is refused. Limits are looked at in the transaction that makes the run, holds
+//! before it: a hold that is set at the same moment may come a moment too late.
 
 use niassa_api::error::ProblemCode;
 use niassa_api::runs::ScheduleRun;
 use niassa_metadb::Access;
 use niassa_metadb::idempotency::OnceKey;
+use niassa_metadb::limits::FullLimit;
+use niassa_model::accession::Accession;
+use niassa_model::host::HostLabel;
 
 use super::look::answer::limit_words;
 use crate::app::App;
 use crate::error::Failed;
 
-/// Refuses a run that would be launched at once where its label is held, or a limit has no room.
-pub(super) async fn check_may_launch(
+/// Refuses a run that would be launched at once where its label is held.
+pub(super) async fn check_not_held(
     app: &App,
     access: &Access,
     request: &ScheduleRun,
@@ -22,32 +26,32 @@ pub(super) async fn check_may_launch(
     if request.claim_for.is_none() {
         return Ok(());
     }
-    let why = match app.metadb.hold_of_host(&request.host).await? {
-        Some(reason) => format!("host {} is held and launches nothing new: {reason}", request.host),
-        None => match no_room(app, access, request).await? {
-            Some(limit) => format!("nothing more is launched now: {limit}"),
-            None => return Ok(()),
-        },
-    };
-    // Who asks once more, for the answer was lost, has a run already, and perhaps the last room.
+    let Some(reason) = app.metadb.hold_of_host(&request.host).await? else { return Ok(()) };
+    // Who asks once more, for the answer was lost, has a run already.
     if let Some(once) = once
         && app.metadb.is_answered(access, once).await?
     {
         return Ok(());
     }
-    let workflow = request.workflow;
-    Err(Failed::new(ProblemCode::Conflict, why)
-        .hint(format!("seqware workflow schedule --accession {workflow}: that run waits")))
+    let why = format!("host {} is held and launches nothing new: {reason}", request.host);
+    Err(refused(request.workflow, why))
 }
 
-async fn no_room(
+/// Says which limit has no room for a run that would be launched at once.
+pub(super) async fn no_room(
     app: &App,
     access: &Access,
-    request: &ScheduleRun,
-) -> Result<Option<String>, Failed> {
-    let full = app.metadb.full_limit_for(access, request.workflow, &request.host).await?;
-    let Some(full) = full else { return Ok(None) };
-    let workflow = app.workflows.find(&app.metadb, request.workflow).await?;
-    let named = format!("{} {}", workflow.manifest.name, workflow.manifest.version);
-    Ok(Some(limit_words(full, &named, &access.email, &request.host)))
+    workflow: Accession,
+    host: &HostLabel,
+    limit: FullLimit,
+) -> Result<Failed, Failed> {
+    let known = app.workflows.find(&app.metadb, workflow).await?;
+    let named = format!("{} {}", known.manifest.name, known.manifest.version);
+    let limit = limit_words(limit, &named, &access.email, host);
+    Ok(refused(workflow, format!("nothing more is launched now: {limit}")))
+}
+
+fn refused(workflow: Accession, why: String) -> Failed {
+    Failed::new(ProblemCode::Conflict, why)
+        .hint(format!("seqware workflow schedule --accession {workflow}: that run waits"))
 }

@@ -14,7 +14,7 @@ use niassa_model::run::RunTag;
 use serde::{Deserialize, Serialize};
 
 use super::claim::{check_holder, check_number};
-use super::launch_at_once::check_may_launch;
+use super::launch_at_once::{check_not_held, no_room};
 use super::prioritize::check_priority;
 use crate::app::App;
 use crate::error::Failed;
@@ -54,8 +54,8 @@ pub(super) async fn schedule_from(
     once: Option<OnceKey>,
 ) -> Result<ScheduledRun, Failed> {
     check(&request)?;
-    check_may_launch(app, access, &request, once.as_ref()).await?;
-    let workflow = request.workflow;
+    check_not_held(app, access, &request, once.as_ref()).await?;
+    let (workflow, host) = (request.workflow, request.host.clone());
     let sources = request.sources.into_iter().map(with_short_name).collect();
     let asked = AskedValues { sources, overrides: request.overrides };
     let sources = json(&asked)?;
@@ -89,6 +89,7 @@ pub(super) async fn schedule_from(
             "this Idempotency-Key was used before with another request",
         )),
         Scheduling::Refused(why) => Err(refused(workflow, why)),
+        Scheduling::NoRoom(limit) => Err(no_room(app, access, workflow, &host, limit).await?),
     }
 }
 

@@ -21,6 +21,9 @@ use crate::{host, pipeline};
 /// How often an agent looks by itself while it hears the service's events and nothing is active.
 const BACKSTOP: Duration = Duration::from_mins(1);
 
+/// How often it looks while runs wait that it was not offered.
+const SOME_LEFT: Duration = Duration::from_secs(10);
+
 /// How often it looks while it does not hear them.
 const DEAF: Duration = Duration::from_secs(2);
 
@@ -65,11 +68,13 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     tokio::spawn(on_change::tell_for_ever(program, receiver, client.clone()));
     let wakes = Wakes::follow(client, work.log_reader());
     let mut agent = Agent { work, wakes, changed, supervisor, told: Vec::new() };
+    // Whoever reads that it works may stop it from then on.
+    let mut stop = StopSignals::listen()?;
     tracing::info!(label = %label.label, "the agent serves this label");
     agent.supervisor.tell("READY=1");
-    let exit = agent.work_until_told_to_stop().await;
+    let exit = agent.work_until_told_to_stop(&mut stop).await;
     agent.supervisor.tell("STOPPING=1");
-    exit
+    Ok(exit)
 }
 
 /// One tick of both commands.
@@ -83,7 +88,7 @@ async fn once(
         Ok(turn) => {
             on_change::tell(&turn.changed, client, context, &mut faults).await;
             let exit = if turn.problems.is_empty() { Exit::Done } else { Exit::Partly };
-            for problem in turn.problems {
+            for problem in turn.problems.into_iter().chain(turn.doubts) {
                 faults.found(problem.clone(), problem);
             }
             exit
@@ -124,18 +129,17 @@ enum TurnEnd {
 }
 
 impl Agent {
-    async fn work_until_told_to_stop(&mut self) -> Result<Exit, Failure> {
-        let mut stop = StopSignals::listen()?;
+    async fn work_until_told_to_stop(&mut self, stop: &mut StopSignals) -> Exit {
         loop {
-            match self.turn(&mut stop).await {
+            match self.turn(stop).await {
                 TurnEnd::GoOn => {}
-                TurnEnd::Drained => return Ok(Exit::Done),
-                TurnEnd::Broken => return Ok(Exit::Interrupted),
+                TurnEnd::Drained => return Exit::Done,
+                TurnEnd::Broken => return Exit::Interrupted,
             }
             self.supervisor.is_alive();
             tokio::select! {
                 () = self.rest() => {}
-                () = stop.next() => return Ok(Exit::Done),
+                () = stop.next() => return Exit::Done,
             }
         }
     }
@@ -167,7 +171,7 @@ impl Agent {
                     // Its reader lives as long as the agent.
                     drop(self.changed.send(turn.changed));
                 }
-                turn.problems
+                [turn.problems, turn.doubts].concat()
             }
             Err(failure) => vec![told(&failure)],
         };
@@ -181,7 +185,11 @@ impl Agent {
             Stream::Open | Stream::Asked => false,
             Stream::Beginning | Stream::Broken(_) => true,
         };
-        let alone = if is_deaf { DEAF } else { BACKSTOP };
+        let alone = match (is_deaf, self.work.has_left_some()) {
+            (true, _) => DEAF,
+            (false, true) => SOME_LEFT,
+            (false, false) => BACKSTOP,
+        };
         let is_active = self.work.is_active();
         let alone = self.supervisor.at_most(alone);
         tokio::select! {

@@ -13,6 +13,7 @@ mod work;
 
 use std::time::Duration;
 
+use niassa_api::client::Client;
 use niassa_model::resources::parse_seconds;
 
 use crate::context::Context;
@@ -89,11 +90,14 @@ async fn of_settings(settings: &Settings, context: &Context) -> Vec<Section> {
     of_settings.extend(scheduler::probes(settings));
     let service::Asked { found, client } = service::probes(settings, context.now()).await;
     let launching = launcher::probes(settings, client.as_ref(), context.now()).await;
+    let deployment = client.as_ref().and_then(Client::deployment);
+    let mut of_work = work::probes(settings, &context.surroundings, context.now());
+    of_work.extend(work::of_deployments(settings, deployment, context.now()));
     vec![
         section("Settings and engine", of_settings),
         section("Web Service", found),
         section("Launching", launching),
-        section("Work directory", work::probes(settings, &context.surroundings, context.now())),
+        section("Work directory", of_work),
     ]
 }
 

@@ -106,7 +106,7 @@ async fn work_for_ever(work: &mut WorkLoop, sender: &UnboundedSender<Vec<Accessi
                     // Its reader lives as long as this loop.
                     drop(sender.send(turn.changed));
                 }
-                turn.problems
+                [turn.problems, turn.doubts].concat()
             }
             Err(failure) => vec![failure.explain().to_owned()],
         };

@@ -5,6 +5,7 @@ pub mod explain;
 pub mod ini;
 pub mod launch_scheduled;
 pub mod logs;
+pub mod mark;
 pub mod priority;
 pub mod propagate_statuses;
 pub mod report;
@@ -39,6 +40,8 @@ pub enum Command {
     Retry(retry::Args),
     #[command(about = "Say how urgent runs are")]
     Priority(priority::Args),
+    #[command(about = "Give marks to runs, and take marks away")]
+    Mark(mark::Args),
     #[command(about = "Schedule a run's workflow and values once more")]
     Reschedule(reschedule::Args),
     #[command(about = "Write a run's standard output to a file")]
@@ -60,6 +63,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
         Command::Cancel(args) => block_on(cancel::run(args, context)),
         Command::Retry(args) => block_on(retry::run(args, context)),
         Command::Priority(args) => block_on(priority::run(args, context)),
+        Command::Mark(args) => block_on(mark::run(args, context)),
         Command::Reschedule(args) => block_on(reschedule::run(args, context)),
         Command::Stdout(args) => block_on(logs::run(args, logs::Stream::Stdout, context)),
         Command::Stderr(args) => block_on(logs::run(args, logs::Stream::Stderr, context)),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clusters::{chain, on_slurm};
+use crate::proxy::{Proxy, Way};
 use crate::site::{CEILING, Site, User, count_lines, wait_for};
 use crate::slurm_server::SlurmServer;
 
@@ -130,6 +131,41 @@ fn an_agent_that_is_stopped_leaves_its_steps_alone() {
     fs::write(&gate, "").unwrap();
     let _another = Agent::start(&bob);
     until(&bob, run, "completed");
+}
+
+#[test]
+fn an_agent_finishes_its_turn_when_it_is_stopped_and_does_not_when_it_is_told_again() {
+    let site = Site::start();
+    let bob = site.account("bob@lab.net");
+    let starts = site.path("starts");
+    let command = format!("echo $WORKFLOW_RUN_ACCESSION >> '{}'", starts.display());
+    let workflow = bob.install(&site.bundle("one", &chain("One", &[&command])));
+    let first = bob.schedule(workflow, "here", &[]);
+    let proxy = Proxy::before(&site, Way::Slow(Duration::from_secs(20)));
+    let said = |words: &str| log(&bob).matches(words).count();
+    let in_a_turn = |agents: usize| {
+        let agent = Agent::start(&proxy.user(&bob));
+        wait_for("the agent is at work", || said("serves this label") == agents);
+        agent.signal(Signal::TERM);
+        wait_for("it drains", || said("the agent ends after this turn") == agents);
+        agent
+    };
+    let agent = in_a_turn(1);
+    agent.signal(Signal::TERM);
+    assert_eq!(agent.ends(Duration::from_secs(5)), Some(130), "{}", log(&bob));
+    assert_eq!(bob.status(first), "submitted");
+
+    // The first run may still be held for the agent that was broken off.
+    let second = bob.schedule(workflow, "here", &[]);
+    proxy.set(Way::Slow(Duration::from_millis(200)));
+    assert_eq!(in_a_turn(2).ends(CEILING), Some(0));
+    assert_ne!(bob.status(second), "submitted", "the turn was finished");
+    wait_for("both runs completed", || {
+        bob.seqware(&["agent", "--once", "--host", "here"]).ok();
+        [first, second].iter().all(|run| bob.status(*run) == "completed")
+    });
+    let once = [first, second].map(|run| (run.to_string(), 1));
+    assert_eq!(count_lines(&starts), once.into_iter().collect());
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn two_deployments_on_one_work_directory_keep_apart() {
         .map(|_| [0, 1].map(|site| users[site].schedule(workflows[site].0, "here", &[])))
         .collect();
     assert!(runs.iter().all(|[first, second]| first == second), "the same accessions: {runs:?}");
-    let _agents = users.each_ref().map(Agent::start);
+    let agents = users.each_ref().map(Agent::start);
     for [first, second] in &runs {
         until(&users[0], *first, "completed");
         until(&users[1], *second, "completed");
@@ -182,6 +182,48 @@ fn two_deployments_on_one_work_directory_keep_apart() {
     let directories = fs::read_dir(&shared).unwrap().flatten();
     let names = directories.map(|entry| entry.file_name().to_string_lossy().into_owned());
     assert_eq!(names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit())).count(), 6);
+    drop(agents);
+    each_is_told_of_the_other(&sites, &users, workflows[0].0);
+}
+
+/// Agents say once what is wrong, a tick of cron when it begins, `check` whenever it is asked; each with what to
+/// do, and none refuses to work for it.
+fn each_is_told_of_the_other(sites: &[Site; 2], users: &[User; 2], workflow: i64) {
+    let fix = "give each deployment a SW_WORK_DIR of its own";
+    for (user, other) in [(&users[0], sites[1].url()), (&users[1], sites[0].url())] {
+        let before = log(user).len();
+        let agent = Agent::start(user);
+        wait_for("the agent says so", || log(user)[before..].contains(fix));
+        assert!(log(user)[before..].contains(other), "{}", log(user));
+        let run = user.schedule(workflow, "here", &[]);
+        until(user, run, "completed");
+        assert_eq!(log(user)[before..].matches(fix).count(), 1, "{}", log(user));
+        drop(agent);
+        let first = user.seqware(&LAUNCH).ok().stderr;
+        assert!(first.contains(other) && first.contains(fix), "{first}");
+        assert_eq!(user.seqware(&LAUNCH).ok().stderr, "", "cron mails it once");
+        let checked = user.seqware(&["check", "--json"]).json();
+        let found =
+            checked.as_array().unwrap().iter().find(|found| found["check"] == "deployments");
+        let found = found.unwrap_or_else(|| panic!("{checked}"));
+        assert_eq!(
+            (&found["verdict"], &found["fix"]),
+            (&"doubtful".into(), &fix.into()),
+            "{found}"
+        );
+        assert!(found["finding"].as_str().unwrap().contains(other), "{found}");
+        let taking_in = sites.iter().find(|site| site.url() != other).unwrap().admin();
+        let taking_in = taking_in.with([("SW_WORK_DIR", sites[0].work_dir())]);
+        let told = taking_in.seqware(&["metadb", "reconcile"]).ok().stderr;
+        assert!(told.contains(other) && told.contains("do not take them in"), "{told}");
+    }
+    // Where nothing can be noted, nothing is said and all goes on.
+    let marks = sites[0].work_dir().join(".niassa-deployments");
+    fs::remove_dir_all(&marks).unwrap();
+    fs::write(&marks, "").unwrap();
+    let over = users[0].seqware(&LAUNCH).ok().stderr;
+    assert!(over.contains("over after") && over.contains("(deployments)"), "{over}");
+    assert_eq!(users[1].seqware(&["agent", "--once", "--host", "here"]).ok().stderr, "");
 }
 
 /// A library that makes the clock of a process an hour fast.

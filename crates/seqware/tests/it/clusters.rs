@@ -27,6 +27,11 @@ pub fn diamond(site: &Site) -> String {
     )
 }
 
+pub fn each_step_of_the_diamond_started_once(site: &Site) {
+    let expected = ["top", "left", "right", "bottom"].map(|step| (step.to_owned(), 1));
+    assert_eq!(count_lines(&site.path("starts")), expected.into_iter().collect());
+}
+
 /// Steps in a row, each with a command.
 pub fn chain(name: &str, commands: &[&str]) -> String {
     let mut text =
@@ -58,9 +63,7 @@ fn a_run_completes_on_slurm(database: Database) {
     assert_eq!(launched.stdout, format!("Number of submitted workflows: 1\nWorking Run: {run}\n"));
     assert_eq!(launched.stderr, "");
     bob.propagate_until(run, "completed");
-    let starts = count_lines(&site.path("starts"));
-    let expected = ["top", "left", "right", "bottom"].map(|step| (step.to_owned(), 1));
-    assert_eq!(starts, expected.into_iter().collect());
+    each_step_of_the_diamond_started_once(&site);
     let report = bob.report(run);
     let directory = report["workflow_run_working_dir"].as_str().unwrap_or_default();
     assert!(directory.contains(&format!("/{run}-")), "{report}");

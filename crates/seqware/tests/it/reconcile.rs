@@ -76,15 +76,20 @@ fn what_a_backup_does_not_hold_is_taken_in(database: Database) {
     let again = admin.seqware(&["metadb", "reconcile", "--import", "--json"]).ok().json();
     assert_eq!(again, Value::Array(Vec::new()), "once");
 
-    let report = bob.seqware(&["workflow", "report", "--accession", &writing]).ok().stdout;
-    assert!(report.contains("out.txt"), "{report}");
-    let run = swid.to_string();
-    let object = bob.seqware(&["query", "workflow-run", "--accession", &run, "--json"]).ok();
-    assert!(object.stdout.contains(&study), "{}", object.stdout);
+    its_provenance_is_there(&bob, swid, &writing, &study);
     let after = bob.report(failed);
     assert_eq!(after["workflow_run_working_dir"], before["workflow_run_working_dir"]);
     all_go_on(&bob, [failed, running, swid], &go, &fail);
     stored(&site, "check", &place, &new, &[]).ok();
+}
+
+/// A run that was taken in has its files and what it descends from.
+fn its_provenance_is_there(bob: &User, run: i64, workflow: &str, study: &str) {
+    let report = bob.seqware(&["workflow", "report", "--accession", workflow]).ok().stdout;
+    assert!(report.contains("out.txt"), "{report}");
+    let query = ["query", "workflow-run", "--accession", &run.to_string(), "--json"];
+    let object = bob.seqware(&query).ok().stdout;
+    assert!(object.contains(study), "{object}");
 }
 
 /// What was running goes on under its accession, what failed can be tried again, what moved can be done anew.

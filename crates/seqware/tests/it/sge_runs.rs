@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::PoisonError;
 
-use crate::clusters::{chain, diamond, prefix};
+use crate::clusters::{chain, diamond, each_step_of_the_diamond_started_once, prefix};
 use crate::sge_adapter::QMASTER;
 use crate::sge_server::SgeServer;
 use crate::site::{Site, User, count_lines, wait_for};
@@ -28,9 +28,7 @@ fn a_run_completes_on_grid_engine() {
     let launched = bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     assert_eq!(launched.stderr, "");
     bob.propagate_until(run, "completed");
-    let starts = count_lines(&site.path("starts"));
-    let expected = ["top", "left", "right", "bottom"].map(|step| (step.to_owned(), 1));
-    assert_eq!(starts, expected.into_iter().collect());
+    each_step_of_the_diamond_started_once(&site);
 }
 
 #[test]

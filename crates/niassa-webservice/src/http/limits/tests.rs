@@ -41,6 +41,20 @@ async fn a_limit_says_why_runs_wait() {
 }
 
 #[tokio::test]
+async fn what_is_launched_at_once_needs_room() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    let limit = json!({"on": {"workflow": workflow}, "runs": 1});
+    assert_eq!(service.user("ann").json(Method::PUT, "/v1/limits", &limit).await.status, 204);
+    let at_once = greeting_with(workflow, &json!({"claim_for": "me"}));
+    service.schedule("bob", &at_once).await.json::<ScheduledRun>();
+    let refused = service.schedule("bob", &at_once).await.problem(ProblemCode::Conflict);
+    let why = "nothing more is launched now: limit of 1 running run of workflow Greet 1.0";
+    assert_eq!(refused.detail, why);
+    service.run_of_bob(workflow).await;
+}
+
+#[tokio::test]
 async fn an_owner_says_how_urgent_runs_are() {
     let service = service().await;
     let workflow = service.workflow().await;

@@ -314,6 +314,7 @@ mod tests {
     fn a_backup_is_not_old() {
         let at = |last_backup_at| {
             Ok(Some(ServiceState {
+                deployment: None,
                 version: "1".to_owned(),
                 schema_version: 1,
                 now: NOW,

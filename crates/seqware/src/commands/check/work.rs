@@ -13,7 +13,11 @@ use niassa_pipeline::place::WorkDir;
 
 use super::found::{Found, Verdict};
 use super::service::clock;
+use crate::deployments::{self, OtherDeployment};
 use crate::settings::{Settings, SettingsError, Surroundings};
+use crate::ui::words;
+
+const DEPLOYMENTS: &str = "deployments";
 
 /// Below this there is too little room for runs.
 const ROOM: u64 = 1 << 30;
@@ -52,6 +56,34 @@ pub fn probes(settings: &Settings, surroundings: &Surroundings, now: Timestamp) 
     found.push(bundles(settings.bundle_dir()));
     found.push(temporary(surroundings.variable("TMPDIR").unwrap_or("/tmp").as_ref()));
     found
+}
+
+/// Checks whether another deployment uses the work directory too.
+pub fn of_deployments(
+    settings: &Settings,
+    deployment: Option<&str>,
+    now: Timestamp,
+) -> Option<Found> {
+    let path = settings.work_dir().ok()?;
+    let Some(own) = deployment else {
+        let why = "the service did not say which deployment it is";
+        return Some(Found::not_known(DEPLOYMENTS, why));
+    };
+    Some(shared(&deployments::others(&path, own, now), now))
+}
+
+fn shared(others: &[OtherDeployment], now: Timestamp) -> Found {
+    match others.iter().map(|other| other.used_at).max() {
+        None => {
+            let days = deployments::RECENT_DAYS;
+            Found::good(DEPLOYMENTS, format!("no other one left a mark in the last {days} days"))
+        }
+        Some(used_at) => {
+            let named = deployments::named(others);
+            let finding = format!("{named} uses it too, last {}", words::ago(used_at, now));
+            Found::doubtful(DEPLOYMENTS, finding, deployments::FIX)
+        }
+    }
 }
 
 /// Checks what must hold wherever a work directory is used.

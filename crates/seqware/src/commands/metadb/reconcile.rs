@@ -11,6 +11,7 @@ use niassa_model::run::RunTag;
 use niassa_pipeline::recovery::{self, KeptRun};
 
 use crate::context::Context;
+use crate::deployments;
 use crate::exit::{Exit, Failure};
 use crate::ui::cell::Cell;
 use crate::ui::listing::{Column, Listing};
@@ -61,6 +62,13 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     }
     let client = context.client()?;
     let known = known(&client, &kept.runs).await?;
+    let others = client.deployment().map(|own| deployments::others(&work_dir, own, context.now()));
+    if let Some(others) = others.filter(|others| !others.is_empty()) {
+        let named = deployments::named(&others);
+        context.ui.note(&format!(
+            "{named} uses this work directory too: its runs are not known here either; do not take them in"
+        ));
+    }
     let mut listing = Listing::new(COLUMNS, "every run of this work directory is known");
     let mut exit = if kept.unreadable.is_empty() { Exit::Done } else { Exit::Partly };
     for run in kept.runs.iter().filter(|run| !known.contains_key(run.tag())) {

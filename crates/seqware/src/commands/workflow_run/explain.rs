@@ -154,6 +154,10 @@ fn about(run: &Run, now: Timestamp) -> Vec<(&'static str, String)> {
     let seen = run.seen_at.map_or("never".to_owned(), |seen| words::ago(seen, now));
     let changed = words::ago(run.updated_at, now);
     lines.push(("changed", format!("{changed}; last heard of: {seen}")));
+    if !run.marks.is_empty() {
+        let marks: Vec<&str> = run.marks.iter().map(|given| given.mark.as_str()).collect();
+        lines.push(("marks", marks.join(" ")));
+    }
     if let Some(note) = &run.note {
         lines.push(("note", note.clone()));
     }

@@ -9,7 +9,10 @@ use serde_json::json;
 use crate::context::Context;
 use crate::exit::{Exit, Failure};
 use crate::faults::Faults;
-use crate::{host, on_change, pipeline};
+use crate::{deployments, host, on_change, pipeline};
+
+/// The fault that the work directory is another deployment's too.
+const OTHER_DEPLOYMENT: &str = "deployments";
 
 /// Launches the runs of this account that were scheduled for this host's label.
 ///
@@ -35,6 +38,10 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     let mut faults = pipeline::faults("launch-scheduled", context)?;
     let mut problems = Vec::new();
     let result = tick(args, context, &mut faults, &mut problems).await;
+    if result.is_err() {
+        // Without the service nobody knows which deployment this is.
+        faults.unknown(OTHER_DEPLOYMENT);
+    }
     pipeline::end_tick(result, problems, faults, context)
 }
 
@@ -54,6 +61,7 @@ async fn tick(
         LaunchFilter::Accessions(args.accession)
     };
     let settings = pipeline::settings(context)?;
+    let work_dir = settings.work_dir.clone();
     let client = context.client()?;
     let launcher = Launcher::new(client.clone(), settings, pipeline::clock())?;
     let mut printed = Ok(());
@@ -73,6 +81,9 @@ async fn tick(
         })
         .await?;
     on_change::tell(&report.launched, &client, context, faults).await;
+    if let Some(doubt) = deployments::leave_and_look(&work_dir, &client, context.now()) {
+        faults.found(OTHER_DEPLOYMENT, doubt);
+    }
     printed?;
     match context.ui.format() {
         crate::ui::Format::Table => {}

@@ -8,6 +8,7 @@ use niassa_api::reports::{ReportRow, RunReport};
 use niassa_api::runs::{Attempt, Run, RunQuery, Step};
 use niassa_model::accession::Accession;
 use niassa_model::limits::PAGE_MOST;
+use niassa_model::run::Mark;
 use niassa_model::time::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,7 @@ use crate::ui::{Format, Look};
 Examples:
   $ seqware workflow-run report
   $ seqware workflow-run report --active
+  $ seqware workflow-run report --mark urgent
   $ seqware workflow-run report --accession 7
   $ seqware workflow-run report --accession 7 --tsv --out run7.tsv")]
 pub struct Args {
@@ -34,13 +36,13 @@ pub struct Args {
     /// List every run that is not over, instead of the last 20
     #[arg(long, conflicts_with = "accession")]
     active: bool,
+    /// List runs with this mark only
+    #[arg(long, value_name = "MARK", conflicts_with = "accession")]
+    mark: Option<Mark>,
     /// Write to a file
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
-
-/// How many runs the list shows.
-const LAST: u32 = 20;
 
 /// Reports on a run, or lists the last ones.
 pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
@@ -50,30 +52,33 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     let text = if let Some(accession) = args.accession {
         of_run(&client.run_report(accession).await?, format, look)
     } else {
-        let runs = if args.active { active(&client).await? } else { last(&client).await? };
-        of_runs(&runs, context.now()).render(format, look)
+        let (most, limit) = if args.active { (usize::MAX, PAGE_MOST) } else { (20, 20) };
+        let query = RunQuery {
+            mine: Some(1),
+            active: args.active.then_some(1),
+            mark: args.mark,
+            limit: Some(limit),
+            ..RunQuery::default()
+        };
+        of_runs(&newest(&client, query, most).await?, context.now()).render(format, look)
     };
     print(&text, args.out.as_deref(), context)?;
     Ok(Exit::Done)
 }
 
-async fn last(client: &Client) -> Result<Vec<Run>, Failure> {
-    let query = RunQuery { mine: Some(1), limit: Some(LAST), ..RunQuery::default() };
-    Ok(client.runs(&query).await?.items)
-}
-
-async fn active(client: &Client) -> Result<Vec<Run>, Failure> {
-    let mut query =
-        RunQuery { active: Some(1), mine: Some(1), limit: Some(PAGE_MOST), ..RunQuery::default() };
+/// Lists runs, the newest first, at most so many. A page may hold fewer than were asked for and have a next.
+async fn newest(client: &Client, mut query: RunQuery, most: usize) -> Result<Vec<Run>, Failure> {
     let mut runs = Vec::new();
     loop {
         let page = client.runs(&query).await?;
         runs.extend(page.items);
         match page.next {
-            Some(next) => query.after = Some(next),
-            None => return Ok(runs),
+            Some(next) if runs.len() < most => query.after = Some(next),
+            _ => break,
         }
     }
+    runs.truncate(most);
+    Ok(runs)
 }
 
 /// Writes Niassa's columns of several runs.
