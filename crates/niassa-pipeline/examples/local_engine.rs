@@ -17,7 +17,7 @@ use niassa_model::time::{Clock, Timestamp};
 use niassa_pipeline::engine::local::supervisor::{self, SupervisorOptions};
 use niassa_pipeline::engine::local::watch::Watch;
 use niassa_pipeline::engine::local::{
-    LocalHome, Order, Provisioning, Start, client, guardian, journal,
+    LocalHome, Order, Provisioning, Start, archive, client, guardian, journal,
 };
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
@@ -54,18 +54,28 @@ fn main() -> Fallible<()> {
 fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
     let home = LocalHome::open(folder)?;
     let orders = prepare(folder, chains, length)?;
-    let keys: HashSet<AttemptKey> = orders.iter().map(|order| order.key().clone()).collect();
+    let mut open: HashSet<AttemptKey> = orders.iter().map(|order| order.key().clone()).collect();
+    let runs: HashSet<_> = open.iter().map(|key| (key.run, key.tag.clone())).collect();
     let begun = Instant::now();
     client::deliver(&home, &orders)?;
     let mut engine = Command::new(std::env::current_exe()?);
     let mut engine = engine.arg("guard").arg("--work-dir").arg(folder).spawn()?;
     let mut offsets = journal::Offsets::default();
     let mut watch = Watch::default();
-    let mut ended = 0;
+    let mut told_at = Instant::now();
     let wall = loop {
         let news = journal::read_new(&home, &mut offsets)?;
-        ended += news.iter().filter(|(key, e)| keys.contains(key) && e.outcome().is_some()).count();
-        if ended >= keys.len() {
+        if !news.is_empty() {
+            told_at = Instant::now();
+            forget_ended(&mut open, news);
+        } else if told_at.elapsed() >= Duration::from_secs(1) {
+            // What was retired before it was read stands in the directories of the runs.
+            let mut known = journal::scan(&home, |key| open.contains(key))?;
+            archive::add(&home, runs.iter(), &mut known)?;
+            told_at = Instant::now();
+            forget_ended(&mut open, known);
+        }
+        if open.is_empty() {
             break begun.elapsed();
         }
         watch.wait(&home, &offsets, Duration::from_millis(50))?;
@@ -73,6 +83,17 @@ fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
     engine.wait()?;
     println!("{{\"wall\": {}, \"cpu\": {}}}", wall.as_secs_f64(), children_cpu());
     Ok(())
+}
+
+fn forget_ended(
+    open: &mut HashSet<AttemptKey>,
+    said: impl IntoIterator<Item = (AttemptKey, journal::Evidence)>,
+) {
+    for (key, evidence) in said {
+        if evidence.outcome().is_some() {
+            open.remove(&key);
+        }
+    }
 }
 
 fn prepare(folder: &Path, chains: u32, length: u32) -> Fallible<Vec<Order>> {

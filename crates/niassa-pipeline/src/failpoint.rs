@@ -16,6 +16,18 @@ pub(crate) fn reach(point: &str) {
     active::reach(point);
 }
 
+/// Returns how large a journal of the local engine becomes: as large as usual.
+#[cfg(not(debug_assertions))]
+pub(crate) fn journal_bytes(usual: u64) -> u64 {
+    usual
+}
+
+/// Returns how large a journal of the local engine becomes: what a test says by `NIASSA_JOURNAL_BYTES`.
+#[cfg(debug_assertions)]
+pub(crate) fn journal_bytes(usual: u64) -> u64 {
+    active::variable("NIASSA_JOURNAL_BYTES").parse().unwrap_or(usual)
+}
+
 #[cfg(debug_assertions)]
 mod active {
     use std::collections::HashMap;
@@ -23,7 +35,7 @@ mod active {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| parse(&wanted()));
+    static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| parse(&variable("NIASSA_FAILPOINT")));
     static REACHED: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
 
     /// What happens where.
@@ -41,8 +53,8 @@ mod active {
     }
 
     #[expect(clippy::disallowed_methods, reason = "an exception for tests, see above")]
-    fn wanted() -> String {
-        std::env::var("NIASSA_FAILPOINT").unwrap_or_default()
+    pub(super) fn variable(name: &str) -> String {
+        std::env::var(name).unwrap_or_default()
     }
 
     fn parse(text: &str) -> Vec<Fault> {

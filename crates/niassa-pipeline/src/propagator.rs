@@ -291,7 +291,7 @@ impl Propagator {
             return Ok(Vec::new());
         }
         let home = self.reconciler.home.clone();
-        let snapshot = blocking(move || Snapshot::take(&home, &wanted)).await??;
+        let snapshot = blocking(move || Snapshot::to_compare(&home, &wanted)).await??;
         let open = snapshot.runs_with_open_attempts();
         let idle: HashSet<Accession> =
             self.active.keys().copied().filter(|swid| !open.contains(swid)).collect();

@@ -4,6 +4,7 @@
 //! do: what was asked, the plan, the accessions, and what each attempt came to. Nothing here changes
 //! anything; what is read is told to the service.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use niassa_model::run::reconcile::AttemptCause;
 use niassa_model::step::{AttemptKey, AttemptNumber, Outcome, StepIndex, StepReason, StepStatus};
 use serde_json::{Map, Value};
 
+use crate::engine::local::archive;
+use crate::engine::local::journal::Record;
 use crate::place::machine;
 use crate::propagator::facts::{of_attempt, status_of};
 use crate::reconcile::cluster::AttemptLook;
@@ -114,9 +117,13 @@ impl KeptRun {
         })
     }
 
-    /// Returns what the files of all attempts say.
+    /// Returns what the files of all attempts say, and the local engine's list of ended ones: one that
+    /// was closed has no file.
     pub fn facts(&self) -> io::Result<Vec<AttemptFact>> {
         let Some(plan) = &self.plan else { return Ok(Vec::new()) };
+        let ended = archive::read(&self.dir).map_err(io::Error::other)?;
+        let ended = ended.iter().filter_map(|end| Some((end.key()?, exit_of(end)?)));
+        let mut ended: HashMap<&AttemptKey, ExitFile> = ended.collect();
         let mut facts = Vec::new();
         for (position, step) in plan.plan.steps.iter().enumerate() {
             let step_index = StepIndex(u32::try_from(position).unwrap_or(u32::MAX));
@@ -128,7 +135,8 @@ impl KeptRun {
                     break;
                 }
                 let key = self.key(step_index, attempt);
-                let look = look_at(&path)?;
+                let mut look = look_at(&path)?;
+                look.exit = look.exit.or_else(|| ended.remove(&key));
                 facts.extend(status_of(&look).map(|status| of_attempt(&path, key, &look, status)));
                 attempt = attempt.next();
             }
@@ -187,6 +195,33 @@ fn read_run(work_dir: &Path, swid: Accession, tag: &RunTag) -> Result<KeptRun, S
     Ok(KeptRun { dir, file, plan, accessions: accessions.unwrap_or_default(), epoch })
 }
 
+/// Reads a record of the local engine as the file that it would be on a cluster.
+fn exit_of(end: &Record) -> Option<ExitFile> {
+    let closed = |outcome, ended_at, message: &Option<String>| ExitFile {
+        outcome,
+        started_at: None,
+        ended_at,
+        machine: machine(),
+        cpu_micros: None,
+        peak_memory_bytes: None,
+        message: message.clone(),
+    };
+    match end {
+        Record::Closed { outcome, at, message, .. } => Some(closed(*outcome, *at, message)),
+        Record::Exit(ended) => Some(ExitFile {
+            started_at: ended.started_at,
+            cpu_micros: ended.cpu_micros,
+            peak_memory_bytes: ended.peak_memory_bytes,
+            ..closed(ended.outcome, ended.ended_at, &ended.message)
+        }),
+        Record::Life(_)
+        | Record::Ordered(_)
+        | Record::Granted { .. }
+        | Record::Started(_)
+        | Record::Ran(_) => None,
+    }
+}
+
 fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
     // The local engine names no machine, for it is always this one.
     let exit = read::<Map<String, Value>>(attempt, EXIT)?.map(|mut exit| {
@@ -200,4 +235,71 @@ fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
         terminated: None,
         stop_asked: false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use niassa_model::place::EngineKind;
+    use niassa_model::plan::{Plan, PlannedStep, RetryPolicy};
+    use niassa_model::resources::Resources;
+    use niassa_model::time::Timestamp;
+
+    use super::*;
+    use crate::place::WorkDir;
+
+    #[test]
+    fn a_closed_attempt_is_told_by_the_list_of_ended_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path()).unwrap();
+        let (swid, tag) = (7.try_into().unwrap(), "aaaaaaaaaa".parse::<RunTag>().unwrap());
+        let dir = RunDir::of(work_dir.path(), swid, &tag);
+        dir.make().unwrap();
+        dir.make_step_folders(1).unwrap();
+        let step = PlannedStep {
+            name: "one".to_owned().try_into().unwrap(),
+            element: None,
+            after: Vec::new(),
+            command: "true".to_owned(),
+            resources: Resources::default(),
+            outputs: Vec::new(),
+            retry: RetryPolicy::default(),
+        };
+        let plan = Plan {
+            format: 1,
+            workflow: "W".to_owned(),
+            version: "1".to_owned(),
+            inputs: Vec::new(),
+            output_folder: None,
+            steps: vec![step],
+        };
+        dir.make_step(StepIndex(0), &plan.steps[0], None).unwrap();
+        let file = RunFile {
+            swid,
+            tag,
+            workflow: "W".to_owned(),
+            version: "1".to_owned(),
+            bundle_sha256: String::new(),
+            account: "bob@lab.net".to_owned(),
+            place: work_dir.place(EngineKind::Local, "here".to_owned()),
+            values: Value::Null,
+            host: None,
+            parents: Vec::new(),
+        };
+        let plan = Some(dir.store_plan(&plan).unwrap());
+        let run = KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0 };
+        assert!(run.facts().unwrap().is_empty());
+
+        let closed = Record::Closed {
+            key: run.key(StepIndex(0), AttemptNumber::FIRST),
+            outcome: Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy),
+            message: None,
+            at: Timestamp::from_micros(5),
+        };
+        archive::keep(&run.dir, &[closed]).unwrap();
+        let facts = run.facts().unwrap();
+        let told = |fact: &AttemptFact| (fact.status, fact.reason, fact.ended_at);
+        let expected =
+            (StepStatus::Cancelled, Some(StepReason::CancelledBy), Some(Timestamp::from_micros(5)));
+        assert_eq!(facts.iter().map(told).collect::<Vec<_>>(), [expected]);
+    }
 }

@@ -277,6 +277,11 @@ impl RunDir {
         }
     }
 
+    /// Returns the file in which the local engine keeps what ended attempts of the run came to.
+    pub(crate) fn ended(&self) -> PathBuf {
+        self.path.join("ended.jsonl")
+    }
+
     /// Returns where a scheduler puts what jobs of the run write before their step begins.
     pub(crate) fn job_log(&self) -> PathBuf {
         self.path.join("jobs.log")

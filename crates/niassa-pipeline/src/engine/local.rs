@@ -4,10 +4,12 @@
 //! host grants, starts and reaps steps, and appends what happened to its journal, which is the
 //! truth. Nobody but the supervisor writes the journal, nobody on another host reads its pids.
 
+pub mod archive;
 pub mod client;
 pub mod guardian;
 pub mod inbox;
 pub mod journal;
+mod retire;
 pub mod supervisor;
 pub mod watch;
 

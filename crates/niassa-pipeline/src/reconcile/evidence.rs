@@ -1,7 +1,7 @@
 //! From evidence to a decision, and from a decision to orders, on the local engine.
 //!
-//! Evidence is gathered for a whole batch of runs at once: one pass over the supervisor's journals
-//! and its inbox.
+//! Evidence is gathered for a whole batch of runs at once: one pass over the supervisor's inbox and its
+//! journals, and then what the runs' own directories keep of ended attempts.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,9 @@ use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
 use niassa_model::time::Timestamp;
 
 use crate::engine::local::journal::Evidence;
-use crate::engine::local::{LocalError, LocalHome, Order, Provisioning, Start, inbox, journal};
+use crate::engine::local::{
+    LocalError, LocalHome, Order, Provisioning, Start, archive, inbox, journal,
+};
 use crate::run_dir::{RunDir, RunDirError};
 
 /// A run whose directory and plan are at hand.
@@ -38,10 +40,32 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks at the journals and the inbox.
-    ///
-    /// The inbox first: an order that leaves it in between is found in the journal, not nowhere.
+    /// Looks at everything.
     pub(crate) fn take(
+        home: &LocalHome,
+        wanted: &HashSet<(Accession, RunTag)>,
+    ) -> Result<Self, LocalError> {
+        let mut snapshot = Self::without_archives(home, wanted)?;
+        archive::add(home, wanted.iter(), &mut snapshot.journal)?;
+        Ok(snapshot)
+    }
+
+    /// Looks at everything of runs that have no open attempt, and for open ones of the others: these need
+    /// no archive, which may be long.
+    pub(crate) fn to_compare(
+        home: &LocalHome,
+        wanted: &HashSet<(Accession, RunTag)>,
+    ) -> Result<Self, LocalError> {
+        let mut snapshot = Self::without_archives(home, wanted)?;
+        let open = snapshot.runs_with_open_attempts();
+        let idle = wanted.iter().filter(|(run, _)| !open.contains(run));
+        archive::add(home, idle, &mut snapshot.journal)?;
+        Ok(snapshot)
+    }
+
+    /// The inbox first: an order that leaves it in between is found in the journal, not nowhere. In the
+    /// same way an end that leaves the journals is found in the directory of its run.
+    fn without_archives(
         home: &LocalHome,
         wanted: &HashSet<(Accession, RunTag)>,
     ) -> Result<Self, LocalError> {

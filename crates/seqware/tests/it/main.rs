@@ -34,6 +34,7 @@ mod printed;
 mod provenance;
 mod proxy;
 mod reconcile;
+mod retired_journals;
 mod retry;
 mod setup;
 mod sge_adapter;

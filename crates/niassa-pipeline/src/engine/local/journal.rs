@@ -1,9 +1,10 @@
-//! The journal: one file per life of the supervisor, appended by it alone, read by everybody.
+//! The journal: files that a supervisor alone appends to, one after the other, read by everybody.
 //!
 //! Lines are whole JSON records; a torn last line, from a power cut, is no record. A record read
-//! twice changes nothing. At most one `granted` or `closed` stands for a key over all files.
+//! twice changes nothing. At most one `granted` or `closed` stands for a key over all files. Ends that
+//! are told leave the journal for the run's own directory: `retire`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
@@ -176,6 +177,24 @@ impl Evidence {
 }
 
 impl Record {
+    /// Tells whether an attempt is over with this record.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, Self::Exit(_) | Self::Closed { .. })
+    }
+
+    /// Returns what the attempt came to, where it is over with this record.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Exit(ended) => Some(ended.outcome),
+            Self::Closed { outcome, .. } => Some(*outcome),
+            Self::Life(_)
+            | Self::Ordered(_)
+            | Self::Granted { .. }
+            | Self::Started(_)
+            | Self::Ran(_) => None,
+        }
+    }
+
     /// Returns the attempt a record is about.
     pub fn key(&self) -> Option<&AttemptKey> {
         match self {
@@ -208,6 +227,11 @@ impl Offsets {
         }
         Ok(false)
     }
+
+    /// Tells whether everything durable of a journal was read.
+    pub(super) fn have_read(&self, journal: &Path) -> bool {
+        self.0.get(&name_of(journal)).copied().unwrap_or(0) >= durable(journal)
+    }
 }
 
 /// Reads what journals durably say since the offsets, and moves them. Only attempts that started,
@@ -218,9 +242,12 @@ pub fn read_new(
 ) -> Result<Vec<(AttemptKey, Evidence)>, LocalError> {
     let mut news: Vec<(AttemptKey, Evidence)> = Vec::new();
     let mut known: HashMap<AttemptKey, usize> = HashMap::new();
-    for path in files(home)? {
+    let files = files(home)?;
+    let names: HashSet<String> = files.iter().map(|path| name_of(path)).collect();
+    offsets.0.retain(|name, _| names.contains(name));
+    for path in files {
         let offset = offsets.0.entry(name_of(&path)).or_default();
-        *offset = each_record(&path, *offset, durable(&path), |record| {
+        let read = each_record_if_there(&path, *offset, durable(&path), |record| {
             let told =
                 matches!(record, Record::Started(_) | Record::Exit(_) | Record::Closed { .. });
             let Some(key) = record.key().filter(|_| told).cloned() else { return };
@@ -230,18 +257,20 @@ pub fn read_new(
             });
             news[position].1.take(record);
         })?;
+        *offset = read.unwrap_or(*offset);
     }
     Ok(news)
 }
 
-/// Reads everything journals durably say of some attempts.
+/// Reads everything journals durably say of some attempts. What they do not say any more is in the
+/// directories of the runs, to be read afterwards: [`super::archive::add`].
 pub fn scan(
     home: &LocalHome,
     of_these: impl Fn(&AttemptKey) -> bool,
 ) -> Result<HashMap<AttemptKey, Evidence>, LocalError> {
     let mut found: HashMap<AttemptKey, Evidence> = HashMap::new();
     for path in files(home)? {
-        each_record(&path, 0, durable(&path), |record| {
+        each_record_if_there(&path, 0, durable(&path), |record| {
             let Some(key) = record.key().filter(|key| of_these(key)).cloned() else { return };
             found.entry(key).or_default().take(record);
         })?;
@@ -265,13 +294,20 @@ pub(super) fn files(home: &LocalHome) -> Result<Vec<PathBuf>, LocalError> {
     Ok(files)
 }
 
+/// Returns the journals of a listing that are complete: nothing is written to them any more, and all of
+/// it is durable, for something behind them was said to be.
+pub(super) fn sealed(files: &[PathBuf]) -> &[PathBuf] {
+    let last = files.iter().rposition(|path| durable(path) > 0);
+    &files[..last.unwrap_or(0)]
+}
+
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Returns how much of a journal is durable: what is behind may be gone after a power cut, so it is
 /// told to nobody.
-fn durable(journal: &Path) -> u64 {
+pub(super) fn durable(journal: &Path) -> u64 {
     let text = fs::read_to_string(journal.with_extension("synced")).unwrap_or_default();
     // Written twice, so that half a write is known; the next look sees the whole one.
     match text.split_whitespace().collect::<Vec<_>>().as_slice() {
@@ -291,6 +327,29 @@ pub(super) fn open_durable(journal: &Path) -> Result<fs::File, LocalError> {
 /// it anew.
 pub(super) fn say_durable(file: &fs::File, size: u64) -> io::Result<()> {
     file.write_all_at(format!("{size:020} {size:020}\n").as_bytes(), 0)
+}
+
+/// Like [`each_record`]; nothing where the journal was removed since it was listed: then what it said is
+/// in the directories of its runs.
+fn each_record_if_there(
+    path: &Path,
+    offset: u64,
+    size: u64,
+    mut take: impl FnMut(Record),
+) -> Result<Option<u64>, LocalError> {
+    for _ in 0..2 {
+        match each_record(path, offset, size, &mut take) {
+            // On NFS a file may have been replaced while it was read: then another one has its name.
+            Err(error) if is_gone(&error.source) => {}
+            read => return read.map(Some),
+        }
+    }
+    Ok(None)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+        || error.raw_os_error() == Some(rustix::io::Errno::STALE.raw_os_error())
 }
 
 /// Calls for each whole record between two offsets; returns the offset behind the last whole line.
@@ -327,4 +386,31 @@ pub(super) fn encode(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
     serde_json::to_writer(&mut *into, record)?;
     into.push(b'\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_was_removed_since_it_was_listed_is_no_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("journal-1.jsonl");
+        assert_eq!(each_record_if_there(&gone, 0, 100, |_| {}).unwrap(), None);
+        let stale = io::Error::from_raw_os_error(rustix::io::Errno::STALE.raw_os_error());
+        assert!(is_gone(&stale));
+        let not_gone = folder.path();
+        assert!(each_record_if_there(not_gone, 0, 100, |_| {}).is_err(), "a folder is no journal");
+    }
+
+    #[test]
+    fn offsets_forget_journals_that_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = LocalHome::open(folder.path()).unwrap();
+        let mut offsets = Offsets(BTreeMap::from([("journal-1.jsonl".to_owned(), 7)]));
+        let journal = home.path().join("journal-2.jsonl");
+        fs::write(&journal, "").unwrap();
+        assert!(read_new(&home, &mut offsets).unwrap().is_empty());
+        assert_eq!(offsets.0, BTreeMap::from([("journal-2.jsonl".to_owned(), 0)]));
+    }
 }

@@ -3,13 +3,16 @@
 //! One thread decides, one syncs the journal, one per processor runs a step. An attempt starts
 //! after the sync that holds its `granted`; its end is told, and counts for those behind it, after
 //! the sync that holds its `exit`. A supervisor that is killed leaves its steps to the guardian,
-//! and the next one takes them over: `adopt`.
+//! and the next one takes them over: `adopt`. What is over leaves journal and memory: `retirement`.
 
 mod adopt;
 mod process;
+mod retirement;
 mod room;
 mod setup;
 mod table;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -28,6 +31,7 @@ use niassa_model::time::{Clock, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 
 use super::journal::{Life, Record};
+use super::retire::Pass;
 use super::{LocalError, LocalHome, Order, Start, failed, inbox};
 use crate::machine;
 pub use crate::machine::Capacity;
@@ -35,10 +39,11 @@ use crate::process_group::see_children_end;
 use crate::step::environment::passed_on;
 use adopt::Adopted;
 use process::{Running, Shop};
+use retirement::Retirement;
 use room::Alarm;
-use setup::{guardian_of, next_journal, take_lock, watch_inbox};
+use setup::{guardian_of, others_wrote_since, take_lock, watch_inbox};
 use table::{Fate, Table};
-use writer::Writer;
+use writer::{Series, Writer};
 
 /// How often the inbox is looked at when no event says so.
 const TICK: Duration = Duration::from_secs(1);
@@ -48,6 +53,12 @@ const SHORT_BATCH: usize = 256;
 
 /// Steps shorter than this are short.
 const SHORT_STEP: Duration = Duration::from_millis(100);
+
+/// A journal of this size is followed by another one: some 5,000 attempts.
+const JOURNAL_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How soon journals are looked at again that could not be retired.
+const RETIRE_EVERY: Duration = Duration::from_mins(1);
 
 /// What a supervisor needs to know.
 pub struct SupervisorOptions {
@@ -59,13 +70,24 @@ pub struct SupervisorOptions {
     pub capacity: Capacity,
     /// How long it stays without a step.
     pub idle: Duration,
+    /// A journal of this size is followed by another one.
+    pub journal_bytes: u64,
+    /// How soon journals are looked at again that could not be retired; later and later.
+    pub retire_every: Duration,
 }
 
 impl SupervisorOptions {
     /// Makes the options of a supervisor that uses the whole machine.
     pub fn of_this_machine(executable: PathBuf, environment: Vec<(OsString, OsString)>) -> Self {
         let capacity = Capacity::of_this_machine();
-        Self { executable, environment, capacity, idle: SUPERVISOR_IDLE }
+        Self {
+            executable,
+            environment,
+            capacity,
+            idle: SUPERVISOR_IDLE,
+            journal_bytes: crate::failpoint::journal_bytes(JOURNAL_BYTES),
+            retire_every: RETIRE_EVERY,
+        }
     }
 }
 
@@ -81,6 +103,10 @@ enum Event {
     Adopted(Box<Adopted>),
     /// The command of an adopted attempt was never begun.
     NeverBegun(Box<Start>),
+    /// The journal goes on in another file; the one before is complete.
+    Rotated,
+    /// Journals were retired.
+    Retired(Pass),
     /// Something that nothing can go on without has failed.
     Broken(LocalError),
 }
@@ -91,22 +117,41 @@ pub fn run(
     options: SupervisorOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<(), LocalError> {
-    let Some(lock) = take_lock(home)? else { return Ok(()) };
+    let Some((mut supervisor, events, lock)) = begin(home, options, clock)? else { return Ok(()) };
+    supervisor.supervise(&events, &lock)
+}
+
+/// A supervisor, what it listens to, and the lock that it holds.
+type Begun = (Supervisor, Receiver<Event>, Arc<File>);
+
+/// Takes the lock and goes on where earlier supervisors stopped; nothing where another one lives.
+fn begin(
+    home: &LocalHome,
+    options: SupervisorOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Begun>, LocalError> {
+    let Some(lock) = take_lock(home)?.map(Arc::new) else { return Ok(None) };
     see_children_end().map_err(failed("listen to children in", home.path()))?;
     let guardian = guardian_of(&options.environment);
     let (sender, events) = channel();
     let boot = machine::boot_id();
     let past = adopt::replay(home)?;
-    let journal = next_journal(home, clock.now())?;
-    let writer = Writer::create(home.path().join(journal), sender.clone())?;
-    writer.append(&[Record::Life(Life {
+    let life = Life {
         boot: boot.clone(),
         supervisor: std::process::id(),
         guardian: guardian.unwrap_or(0),
         guardian_started: guardian.and_then(machine::start_ticks),
-    })])?;
+    };
+    let series = Series {
+        home: home.clone(),
+        life,
+        most_bytes: options.journal_bytes,
+        clock: Arc::clone(&clock),
+    };
+    let writer = Writer::create(series, sender.clone())?;
     watch_inbox(home, sender.clone())?;
     let environment = passed_on(options.environment);
+    let retirement = Retirement::start(home, &clock, &lock, options.retire_every, &sender);
     let shop = Arc::new(Shop {
         executable: options.executable,
         environment,
@@ -115,9 +160,26 @@ pub fn run(
         running: Running::default(),
     });
     let work = start_workers(&shop, options.capacity, &sender);
-    let mut supervisor = Supervisor::new(home.clone(), shop, options.capacity, options.idle, work);
+    let mut supervisor = Supervisor {
+        home: home.clone(),
+        shop,
+        capacity: options.capacity,
+        free: options.capacity,
+        idle: options.idle,
+        work,
+        table: Table::default(),
+        granted: VecDeque::new(),
+        startable: VecDeque::new(),
+        taken: VecDeque::new(),
+        alarms: BTreeMap::new(),
+        in_use: HashMap::new(),
+        durable: 0,
+        recent: SHORT_STEP,
+        busy_at: Instant::now(),
+        retirement,
+    };
     supervisor.take_over(past, &boot, &sender)?;
-    supervisor.supervise(&events, &lock)
+    Ok(Some((supervisor, events, lock)))
 }
 
 /// What a worker is asked to do.
@@ -185,38 +247,13 @@ struct Supervisor {
     durable: u64,
     recent: Duration,
     busy_at: Instant,
+    retirement: Retirement,
 }
 
 const CANCELLED: Outcome = Outcome::without_exit(StepStatus::Cancelled, StepReason::CancelledBy);
 const SKIPPED: Outcome = Outcome::without_exit(StepStatus::Skipped, StepReason::ParentFailed);
 
 impl Supervisor {
-    fn new(
-        home: LocalHome,
-        shop: Arc<Shop>,
-        capacity: Capacity,
-        idle: Duration,
-        work: Sender<Work>,
-    ) -> Self {
-        Self {
-            home,
-            shop,
-            capacity,
-            free: capacity,
-            idle,
-            work,
-            table: Table::default(),
-            granted: VecDeque::new(),
-            startable: VecDeque::new(),
-            taken: VecDeque::new(),
-            alarms: BTreeMap::new(),
-            in_use: HashMap::new(),
-            durable: 0,
-            recent: SHORT_STEP,
-            busy_at: Instant::now(),
-        }
-    }
-
     fn supervise(&mut self, events: &Receiver<Event>, lock: &File) -> Result<(), LocalError> {
         self.read_inbox()?;
         loop {
@@ -234,10 +271,15 @@ impl Supervisor {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             self.raise_alarms();
-            let unsynced = self.shop.writer.written() > self.durable;
-            if self.table.open() > 0 || !self.taken.is_empty() || unsynced {
+            self.retirement.begin_if_due();
+            let is_writing = self.shop.writer.is_busy_after(self.durable);
+            if self.table.open() > 0 || !self.taken.is_empty() || is_writing {
                 self.busy_at = Instant::now();
-            } else if self.busy_at.elapsed() >= self.idle && self.leave(lock)? {
+                continue;
+            }
+            // Whoever retires journals holds the lock.
+            let may_leave = self.busy_at.elapsed() >= self.idle && !self.retirement.is_at_work();
+            if may_leave && self.leave(lock)? {
                 return Ok(());
             }
         }
@@ -252,6 +294,8 @@ impl Supervisor {
             return Ok(true);
         }
         match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            // One that came and left meanwhile has done what we would not know of.
+            Ok(()) if others_wrote_since(&self.home)? => Ok(true),
             Ok(()) => {
                 self.busy_at = Instant::now();
                 self.read_inbox()?;
@@ -273,9 +317,7 @@ impl Supervisor {
                 // Room is filled before anything is written: a write may wait for the disk.
                 self.start_what_fits();
                 self.recent = (self.recent * 7 + ran) / 8;
-                let succeeded = outcome.status == StepStatus::Success;
-                let fate = if succeeded { Fate::Succeeded } else { Fate::Over };
-                self.finish(&start.key, fate)
+                self.finish(&start.key, Fate::from(outcome))
             }
             Event::Adopted(adopted) => {
                 // Without listeners the workers are gone and so are we.
@@ -285,6 +327,14 @@ impl Supervisor {
             Event::NeverBegun(start) => {
                 self.release(&start.key);
                 self.startable.push_back(*start);
+                Ok(())
+            }
+            Event::Rotated => {
+                self.retirement.want();
+                Ok(())
+            }
+            Event::Retired(pass) => {
+                self.retired(&pass);
                 Ok(())
             }
             Event::Broken(error) => Err(error),
@@ -301,7 +351,19 @@ impl Supervisor {
             if unreadable > 0 {
                 tracing::error!(path = %path.display(), unreadable, "lines are no orders");
             }
+            let recalled = match self.recall(&orders) {
+                Ok(recalled) => recalled,
+                Err(error) => {
+                    // What may have been started before must not be started: the orders wait.
+                    let error = crate::chain(&error);
+                    tracing::error!(path = %path.display(), error, "orders cannot be taken up");
+                    continue;
+                }
+            };
             self.take_orders(orders, &path)?;
+            for run in recalled {
+                self.table.forget_if_archived(&run);
+            }
         }
         Ok(())
     }

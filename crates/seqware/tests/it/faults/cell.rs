@@ -122,7 +122,7 @@ const RETRIER_CLUSTER: [&str; 5] = [
     "launcher.submitting",
     "launcher.launched",
 ];
-const SUPERVISOR: [&str; 12] = [
+const SUPERVISOR: [&str; 14] = [
     "supervisor.ordered",
     "supervisor.granted",
     "supervisor.synced",
@@ -134,8 +134,12 @@ const SUPERVISOR: [&str; 12] = [
     "supervisor.provisioned",
     "supervisor.exited",
     "supervisor.told",
+    RETIRING[0],
+    RETIRING[1],
     "any",
 ];
+/// Points that are reached where journals are so small that they are retired at once.
+const RETIRING: [&str; 2] = ["supervisor.archived", "supervisor.retired"];
 const RUNNER: [&str; 7] = [
     "runner.begun",
     "runner.before-claim",
@@ -247,6 +251,11 @@ impl Cell {
         matches!(self.victim, Victim::Node | Victim::Controller)
             || matches!(self.manner, Manner::Lock | Manner::Purge)
             || self.place == "silence"
+    }
+
+    /// Whether the journals of the local engine have to be so small that they are retired at once.
+    pub fn has_small_journals(&self) -> bool {
+        RETIRING.contains(&self.place)
     }
 
     /// Whether a step has to be running when the strike comes.

@@ -68,6 +68,10 @@ impl Scene {
             let engine = format!("{:?}", cell.engine).to_lowercase();
             bob = bob.with(cluster.environment()).with([("SW_DEFAULT_WORKFLOW_ENGINE", engine)]);
         }
+        // Any cell can be played so, to see that it makes no difference.
+        if cell.has_small_journals() || std::env::var_os("NIASSA_FAULTS_SMALL_JOURNALS").is_some() {
+            bob = bob.with([("NIASSA_JOURNAL_BYTES", "1")]);
+        }
         if cell.victim == Victim::Runner {
             let runner = write_runner(&site, cell);
             bob = bob.with([("SW_STEP_RUNNER", runner)]);

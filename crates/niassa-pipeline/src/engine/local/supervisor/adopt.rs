@@ -4,18 +4,20 @@
 //! watched through the guardian's file. Only where nothing can tell any more how an attempt ended is
 //! it lost; it is never started again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use niassa_model::accession::Accession;
+use niassa_model::run::RunTag;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::Timestamp;
 
 use super::super::guardian::{exits_file, read};
 use super::super::journal::{self, Ended, Evidence, Life, Record, Started};
-use super::super::{LocalError, LocalHome, Start, failed};
+use super::super::{LocalError, LocalHome, Start, archive, failed};
 use super::table::Fate;
 use super::{Event, SKIPPED, Supervisor, process};
 use crate::{machine, process_group};
@@ -32,6 +34,8 @@ pub(super) struct Adopted {
 /// What earlier lives left behind.
 pub(super) struct Past {
     fates: Vec<(AttemptKey, Fate)>,
+    /// Attempts of runs that go on, of which no journal speaks any more.
+    archived: Vec<(AttemptKey, Fate)>,
     open: Vec<OpenAttempt>,
 }
 
@@ -42,10 +46,12 @@ struct OpenAttempt {
     life: Option<Life>,
 }
 
-/// Reads all journals.
+/// What journals say of an attempt: all of it, the order to start it, and who granted it.
+type Said = (Evidence, Option<Start>, Option<Life>);
+
+/// Reads all journals that are left, and what the directories of runs say that go on.
 pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
-    let mut evidence: HashMap<AttemptKey, (Evidence, Option<Start>, Option<Life>)> = HashMap::new();
-    let mut past = Past { fates: Vec::new(), open: Vec::new() };
+    let mut evidence: HashMap<AttemptKey, Said> = HashMap::new();
     let mut order = Vec::new();
     for path in journal::files(home)? {
         // What was written and not synced before a kill becomes durable here.
@@ -72,18 +78,41 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
         // Behind the last line there are zeros, or half a line.
         journal::say_durable(&journal::open_durable(&path)?, end).map_err(failed("mark", &path))?;
     }
+    let archived = take_archived(home, &mut evidence)?;
+    let mut past = Past { fates: Vec::new(), archived, open: Vec::new() };
     for key in order {
         let Some((evidence, start, life)) = evidence.remove(&key) else { continue };
         match (evidence.outcome(), start) {
-            (Some(outcome), _) if outcome.status == StepStatus::Success => {
-                past.fates.push((key, Fate::Succeeded));
-            }
+            (Some(outcome), _) => past.fates.push((key, outcome.into())),
             (None, Some(start)) => past.open.push(OpenAttempt { start, evidence, life }),
-            // Over; or granted without an order, which is not ours and can never start.
-            (Some(_) | None, _) => past.fates.push((key, Fate::Over)),
+            // Granted without an order, which is not ours and can never start.
+            (None, None) => past.fates.push((key, Fate::Over)),
         }
     }
     Ok(past)
+}
+
+/// Looks into the directories of runs with attempts that journals leave open: these may wait for attempts
+/// that were archived. After a power cut a journal may be back that was retired, and speak of ended
+/// attempts as if they were open.
+fn take_archived(
+    home: &LocalHome,
+    evidence: &mut HashMap<AttemptKey, Said>,
+) -> Result<Vec<(AttemptKey, Fate)>, LocalError> {
+    let open = evidence.iter().filter(|(_, (evidence, ..))| evidence.outcome().is_none());
+    let runs: HashSet<(Accession, RunTag)> =
+        open.map(|(key, _)| (key.run, key.tag.clone())).collect();
+    let mut found = HashMap::new();
+    archive::add(home, runs.iter(), &mut found)?;
+    let mut archived = Vec::new();
+    for (key, end) in found {
+        let fate = end.outcome().map_or(Fate::Over, Fate::from);
+        match evidence.get_mut(&key) {
+            Some((known, ..)) => known.add(end),
+            None => archived.push((key, fate)),
+        }
+    }
+    Ok(archived)
 }
 
 impl Supervisor {
@@ -97,6 +126,9 @@ impl Supervisor {
         let now = self.shop.clock.now();
         for (key, fate) in past.fates {
             self.table.set(&key, fate);
+        }
+        for (key, fate) in past.archived {
+            self.table.recall(&key, fate);
         }
         let (mut ordered, mut watched, mut granted) = (Vec::new(), Vec::new(), Vec::new());
         for open in past.open {

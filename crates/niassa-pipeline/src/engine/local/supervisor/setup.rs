@@ -25,7 +25,7 @@ pub(super) fn guardian_of(environment: &[(OsString, OsString)]) -> Option<u32> {
     (told == parent).then_some(told)
 }
 
-/// Names the journal of this life: it sorts behind all others, whatever the clock does.
+/// Names the next journal: it sorts behind all others, whatever the clock does.
 pub(super) fn next_journal(home: &LocalHome, now: Timestamp) -> Result<String, LocalError> {
     let stamp = |path: &PathBuf| -> Option<i64> {
         path.file_stem()?.to_str()?.strip_prefix("journal-")?.get(..20)?.parse().ok()
@@ -33,6 +33,14 @@ pub(super) fn next_journal(home: &LocalHome, now: Timestamp) -> Result<String, L
     let newest = journal::files(home)?.iter().filter_map(stamp).max();
     let stamp = newest.map_or(now.as_micros(), |newest| now.as_micros().max(newest + 1));
     Ok(format!("journal-{stamp:020}-{}.jsonl", std::process::id()))
+}
+
+/// Tells whether another supervisor has written since this one.
+pub(super) fn others_wrote_since(home: &LocalHome) -> Result<bool, LocalError> {
+    let own = format!("-{}", std::process::id());
+    let newest = journal::files(home)?.pop();
+    let newest = newest.as_deref().and_then(|path| path.file_stem()?.to_str());
+    Ok(newest.is_some_and(|name| !name.ends_with(&own)))
 }
 
 /// Takes the lock; nothing when another supervisor holds it.

@@ -1,13 +1,14 @@
 //! What the supervisor knows of every attempt: who waits for whom, who is ready, who is over.
 //!
 //! Pure: it starts nothing and writes nothing. Every attempt that was ever granted or closed keeps
-//! its fate here, so that an order that comes twice does nothing.
+//! its fate here, so that an order that comes twice does nothing; but a run is forgotten once all that is
+//! known of it stands in its own directory, from where it is recalled when an order comes.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use niassa_model::accession::Accession;
 use niassa_model::run::RunTag;
-use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
+use niassa_model::step::{AttemptKey, AttemptNumber, Outcome, StepIndex, StepStatus};
 use niassa_model::time::Timestamp;
 
 use super::super::Start;
@@ -35,12 +36,20 @@ pub(super) struct Consequences {
 /// All attempts.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    fates: HashMap<(Accession, RunTag), HashMap<(StepIndex, AttemptNumber), Fate>>,
+    runs: HashMap<(Accession, RunTag), HashMap<(StepIndex, AttemptNumber), Known>>,
     waiting: HashMap<AttemptKey, Waiting>,
     dependents: HashMap<AttemptKey, Vec<AttemptKey>>,
     ready: VecDeque<Start>,
     later: BTreeSet<(Timestamp, AttemptKey)>,
     open: usize,
+}
+
+/// What is known of an attempt.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    fate: Fate,
+    /// Whether the directory of its run has its end.
+    is_archived: bool,
 }
 
 #[derive(Debug)]
@@ -49,11 +58,23 @@ struct Waiting {
     missing: usize,
 }
 
+impl Fate {
+    fn is_open(self) -> bool {
+        matches!(self, Self::Ordered | Self::Granted)
+    }
+}
+
+impl From<Outcome> for Fate {
+    fn from(outcome: Outcome) -> Self {
+        if outcome.status == StepStatus::Success { Self::Succeeded } else { Self::Over }
+    }
+}
+
 impl Table {
     /// Returns where an attempt stands, if it was ever heard of.
     pub(super) fn fate(&self, key: &AttemptKey) -> Option<Fate> {
-        let run = self.fates.get(&(key.run, key.tag.clone()))?;
-        run.get(&(key.step, key.attempt)).copied()
+        let run = self.runs.get(&(key.run, key.tag.clone()))?;
+        run.get(&(key.step, key.attempt)).map(|known| known.fate)
     }
 
     /// Returns how many attempts are ordered or granted and not over.
@@ -61,13 +82,52 @@ impl Table {
         self.open
     }
 
+    /// Returns how many runs are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.runs.len()
+    }
+
     /// Sets what a journal says, while it is replayed.
     pub(super) fn set(&mut self, key: &AttemptKey, fate: Fate) {
-        let run = self.fates.entry((key.run, key.tag.clone())).or_default();
-        let before = run.insert((key.step, key.attempt), fate);
-        let is_open = |fate| matches!(fate, Some(Fate::Ordered | Fate::Granted));
-        self.open += usize::from(is_open(Some(fate)));
-        self.open -= usize::from(is_open(before));
+        let run = self.runs.entry((key.run, key.tag.clone())).or_default();
+        let known = Known { fate, is_archived: false };
+        let before = run.insert((key.step, key.attempt), known);
+        self.open += usize::from(fate.is_open());
+        self.open -= usize::from(before.is_some_and(|known| known.fate.is_open()));
+    }
+
+    /// Takes what the directory of a run says of an attempt's end.
+    pub(super) fn recall(&mut self, key: &AttemptKey, fate: Fate) {
+        let run = self.runs.entry((key.run, key.tag.clone())).or_default();
+        let known = run.entry((key.step, key.attempt)).or_insert(Known { fate, is_archived: true });
+        known.is_archived |= !known.fate.is_open();
+    }
+
+    /// Notes that the directories of runs have these ends; forgets runs of which they have everything.
+    pub(super) fn archived(&mut self, keys: &[AttemptKey]) {
+        let mut touched = HashSet::new();
+        for key in keys {
+            let run = (key.run, key.tag.clone());
+            let attempt = (key.step, key.attempt);
+            if let Some(known) = self.runs.get_mut(&run).and_then(|run| run.get_mut(&attempt)) {
+                known.is_archived |= !known.fate.is_open();
+                touched.insert(run);
+            }
+        }
+        for run in touched {
+            self.forget_if_archived(&run);
+        }
+    }
+
+    /// Forgets a run if its directory has everything that is known of it.
+    pub(super) fn forget_if_archived(&mut self, run: &(Accession, RunTag)) {
+        let is_archived = |attempts: &HashMap<_, Known>| {
+            attempts.values().all(|known| known.is_archived && !known.fate.is_open())
+        };
+        if self.runs.get(run).is_some_and(is_archived) {
+            self.runs.remove(run);
+        }
     }
 
     /// Takes an order. Everything of a batch must be taken before `settle` is called.
@@ -228,6 +288,35 @@ mod tests {
         table.order(start(2, &[1]));
         assert_eq!(table.settle(&[key(2)], NOW), [key(2)]);
         assert!(granted(&mut table).is_empty());
+    }
+
+    #[test]
+    fn a_run_is_forgotten_once_all_of_it_is_archived_and_can_be_recalled() {
+        let mut table = Table::default();
+        for step in 0..2 {
+            table.order(start(step, &[]));
+        }
+        table.settle(&[key(0), key(1)], NOW);
+        assert_eq!(granted(&mut table), [0, 1]);
+        table.finish(&key(0), Fate::Succeeded, NOW);
+        table.archived(&[key(0), key(1)]);
+        assert_eq!(table.fate(&key(0)), Some(Fate::Succeeded), "an attempt of its run is open");
+        table.finish(&key(1), Fate::Over, NOW);
+        table.archived(&[key(0)]);
+        assert_eq!(table.fate(&key(1)), Some(Fate::Over), "the journal alone has its end");
+        table.archived(&[key(1)]);
+        assert_eq!(table.remembered(), 0);
+        table.recall(&key(0), Fate::Succeeded);
+        table.recall(&key(1), Fate::Over);
+        table.order(start(2, &[0]));
+        assert!(table.settle(&[key(2)], NOW).is_empty());
+        assert_eq!(granted(&mut table), [2], "its parent was recalled");
+        table.forget_if_archived(&(key(0).run, key(0).tag));
+        assert_eq!(table.fate(&key(0)), Some(Fate::Succeeded));
+        table.finish(&key(2), Fate::Succeeded, NOW);
+        table.archived(&[key(2)]);
+        assert_eq!(table.remembered(), 0);
+        assert_eq!(table.open(), 0);
     }
 
     #[test]

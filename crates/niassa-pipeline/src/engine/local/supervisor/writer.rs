@@ -1,7 +1,8 @@
 //! Writing the journal: records go into the file at once, and one thread makes them durable.
 //!
 //! While the disk works on one sync the next records gather, so a sync serves as many records as
-//! came in meanwhile. Records that only narrow a doubt after a kill need no sync of their own.
+//! came in meanwhile. Records that only narrow a doubt after a kill need no sync of their own. A file
+//! that has become large is followed by another one, of which nothing is told before all of it is durable.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,9 +13,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::super::journal::{Ended, Record, encode, open_durable, say_durable};
-use super::super::{LocalError, failed};
+use niassa_model::time::Clock;
+
+use super::super::journal::{Ended, Life, Record, encode, open_durable, say_durable};
+use super::super::{LocalError, LocalHome, failed};
 use super::Event;
+use super::setup::next_journal;
 
 /// How long a note waits for a sync that something else needs. Until then nobody is told of it.
 const NOTES_WAIT: Duration = Duration::from_millis(20);
@@ -22,19 +26,33 @@ const NOTES_WAIT: Duration = Duration::from_millis(20);
 /// Bytes of the journal that are made ready at once.
 const RESERVED_AT_ONCE: u64 = 256 * 1024;
 
+/// How much more is written to a file when the next one could not be made, at least.
+const SMALL_STEP: u64 = 256 * 1024;
+
 /// The journal of this life.
 #[derive(Clone)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
 }
 
+/// Where a life's journal is written, and how.
+pub(super) struct Series {
+    pub(super) home: LocalHome,
+    /// Stands at the beginning of each file.
+    pub(super) life: Life,
+    /// A file of this size is followed by another one.
+    pub(super) most_bytes: u64,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
 struct Shared {
-    path: PathBuf,
+    series: Series,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
+    path: PathBuf,
     file: File,
     /// Bytes that were written.
     bytes: u64,
@@ -44,38 +62,43 @@ struct State {
     is_torn: bool,
     /// Whether the thread that syncs sleeps until it is told, with everything synced.
     is_asleep: bool,
+    /// Whether the thread that syncs makes another file, and lets records go there.
+    is_going_over: bool,
     /// Records that have to be durable, counted.
     written: u64,
     exits: Vec<(PathBuf, Ended)>,
 }
 
+/// A file of the journal, for the thread that syncs it.
+struct Synced {
+    path: PathBuf,
+    file: File,
+    /// Says how much of it is durable.
+    said: File,
+    /// How much of it that is.
+    bytes: u64,
+}
+
 impl Writer {
     /// Makes the journal and starts the thread that syncs it.
-    pub(super) fn create(path: PathBuf, events: Sender<Event>) -> Result<Self, LocalError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(failed("make", &path))?;
-        reserve(&file, 0).and_then(|()| file.sync_all()).map_err(failed("reserve", &path))?;
-        let syncing = file.try_clone().map_err(failed("open", &path))?;
-        let durable = open_durable(&path)?;
-        if let Some(folder) = path.parent() {
-            File::open(folder).and_then(|f| f.sync_all()).map_err(failed("sync", folder))?;
-        }
+    pub(super) fn create(series: Series, events: Sender<Event>) -> Result<Self, LocalError> {
+        let mut first = series.next()?;
+        first.sync(first.bytes)?;
         let state = Mutex::new(State {
-            file,
-            bytes: 0,
+            path: first.path.clone(),
+            file: first.file.try_clone().map_err(failed("open", &first.path))?,
+            bytes: first.bytes,
             reserved: RESERVED_AT_ONCE,
             is_torn: false,
             is_asleep: false,
+            is_going_over: false,
             written: 0,
             exits: Vec::new(),
         });
-        let shared = Arc::new(Shared { path, state, changed: Condvar::new() });
+        let shared = Arc::new(Shared { series, state, changed: Condvar::new() });
         let writer = Self { shared };
         let own = writer.clone();
-        thread::spawn(move || own.sync_always(&syncing, &durable, &events));
+        thread::spawn(move || own.sync_always(first, &events));
         Ok(writer)
     }
 
@@ -87,9 +110,10 @@ impl Writer {
         Ok(state.written)
     }
 
-    /// Returns the number of the last record that has to be durable.
-    pub(super) fn written(&self) -> u64 {
-        self.lock().written
+    /// Tells whether something is still to be done when everything up to a number is durable.
+    pub(super) fn is_busy_after(&self, durable: u64) -> bool {
+        let state = self.lock();
+        state.written > durable || state.is_going_over
     }
 
     /// Appends a record that nobody has to wait for.
@@ -121,7 +145,8 @@ impl Writer {
     fn write(&self, records: &[Record]) -> Result<MutexGuard<'_, State>, LocalError> {
         let mut lines = Vec::with_capacity(256 * records.len());
         for record in records {
-            encode(record, &mut lines).map_err(failed("encode for", &self.shared.path))?;
+            let home = self.shared.series.home.path();
+            encode(record, &mut lines).map_err(failed("encode for", home))?;
         }
         let mut state = self.lock();
         let written = match state.is_torn {
@@ -130,7 +155,7 @@ impl Writer {
         };
         if let Err(error) = written {
             state.is_torn = true;
-            return Err(failed("write", &self.shared.path)(error));
+            return Err(failed("write", &state.path)(error));
         }
         Ok(state)
     }
@@ -160,32 +185,109 @@ impl Writer {
         state
     }
 
-    /// Syncs whenever something is unsynced. Ends when nobody listens, or when the disk fails: then
-    /// nothing more is told as durable, and the supervisor ends.
-    fn sync_always(&self, file: &File, durable: &File, events: &Sender<Event>) {
+    /// Syncs whenever something is unsynced, and goes over to a new file where one is full. Ends when
+    /// nobody listens, or when the disk fails: then nothing more is told as durable, and the supervisor
+    /// ends.
+    fn sync_always(&self, mut journal: Synced, events: &Sender<Event>) {
         let files = write_exits_aside();
-        let (mut synced, mut synced_bytes) = (0, 0);
+        let most = self.shared.series.most_bytes;
+        let (mut synced, mut full_at) = (0, most.max(journal.bytes + 1));
         loop {
-            let mut state = self.wait_for_records(synced, synced_bytes);
+            let mut state = self.wait_for_records(synced, journal.bytes);
             let (target, bytes) = (state.written, state.bytes);
             let exits = std::mem::take(&mut state.exits);
+            state.is_going_over = bytes >= full_at;
             drop(state);
-            let broken = |source| {
-                let error = failed("sync", &self.shared.path)(source);
-                let _nobody_listens = events.send(Event::Broken(error));
-            };
             // Said before the deciding thread hears of it, which may end the process then.
-            if let Err(source) = file.sync_data().and_then(|()| say_durable(durable, bytes)) {
-                return broken(source);
+            if let Err(error) = journal.sync(bytes) {
+                let _nobody_listens = events.send(Event::Broken(error));
+                return;
             }
-            (synced, synced_bytes) = (target, bytes);
+            synced = target;
             if events.send(Event::Synced(synced)).is_err() {
                 return;
             }
             if !exits.is_empty() && files.send(exits).is_err() {
                 return;
             }
+            if bytes < full_at {
+                continue;
+            }
+            match self.go_over(journal) {
+                Ok((same_or_next, full)) => (journal, full_at) = (same_or_next, full),
+                Err(error) => {
+                    let _nobody_listens = events.send(Event::Broken(error));
+                    return;
+                }
+            }
+            if events.send(Event::Rotated).is_err() {
+                return;
+            }
         }
+    }
+
+    /// Lets records go into another file from now on; returns it, and when it is full. Nothing of it is
+    /// told before everything in the one before is durable, which readers take for complete then.
+    fn go_over(&self, mut sealed: Synced) -> Result<(Synced, u64), LocalError> {
+        let most = self.shared.series.most_bytes;
+        let next = self.shared.series.next().and_then(|next| {
+            let file = next.file.try_clone().map_err(failed("open", &next.path))?;
+            Ok((next, file))
+        });
+        let mut state = self.lock();
+        state.is_going_over = false;
+        let (mut next, file) = match next {
+            // After a torn line the supervisor ends, and its last file stays the last.
+            Ok(next) if !state.is_torn => next,
+            Ok(_) => return Ok((sealed, u64::MAX)),
+            Err(error) => {
+                tracing::warn!(error = crate::chain(&error), "the journal goes on in one file");
+                let full_at = state.bytes.saturating_add(most.max(SMALL_STEP));
+                return Ok((sealed, full_at));
+            }
+        };
+        let end = state.bytes;
+        state.path.clone_from(&next.path);
+        (state.file, state.bytes, state.reserved) = (file, next.bytes, RESERVED_AT_ONCE);
+        drop(state);
+        sealed.sync(end)?;
+        next.sync(next.bytes)?;
+        let full_at = most.max(next.bytes + 1);
+        Ok((next, full_at))
+    }
+}
+
+impl Series {
+    /// Makes the next file, durably; whose life it is of stands in it.
+    fn next(&self) -> Result<Synced, LocalError> {
+        let path = self.home.path().join(next_journal(&self.home, self.clock.now())?);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(failed("make", &path))?;
+        let mut life = Vec::new();
+        encode(&Record::Life(self.life.clone()), &mut life).map_err(failed("encode for", &path))?;
+        reserve(&file, 0)
+            .and_then(|()| file.write_all_at(&life, 0))
+            .and_then(|()| file.sync_all())
+            .map_err(failed("reserve", &path))?;
+        let said = open_durable(&path)?;
+        let folder = self.home.path();
+        File::open(folder).and_then(|f| f.sync_all()).map_err(failed("sync", folder))?;
+        Ok(Synced { path, file, said, bytes: life.len() as u64 })
+    }
+}
+
+impl Synced {
+    /// Makes so much of the file durable and says so.
+    fn sync(&mut self, bytes: u64) -> Result<(), LocalError> {
+        self.file
+            .sync_data()
+            .and_then(|()| say_durable(&self.said, bytes))
+            .map_err(failed("sync", &self.path))?;
+        self.bytes = bytes;
+        Ok(())
     }
 }
 

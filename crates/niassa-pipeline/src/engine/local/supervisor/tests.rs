@@ -1,0 +1,222 @@
+//! A supervisor with small journals, and real processes: what rotates, what is retired, what is forgotten.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::super::{Provisioning, client, journal};
+use super::*;
+
+/// A clock that moves by a microsecond whenever it is looked at.
+struct Ticks(AtomicI64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    home: LocalHome,
+    clock: Arc<Ticks>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = LocalHome::open(folder.path()).unwrap();
+        Self { folder, home, clock: Arc::new(Ticks(AtomicI64::new(1_000))) }
+    }
+
+    /// An order for a step that notes its start; makes its directories.
+    fn order(&self, run: u32, step: u32, after: &[u32]) -> Order {
+        let run_dir = self.folder.path().join(format!("{run}-aaaaaaaaaa"));
+        fs::create_dir_all(run_dir.join("work")).unwrap();
+        let step_dir = run_dir.join(format!("steps/0/{step}-a"));
+        fs::create_dir_all(step_dir.join("attempt-1")).unwrap();
+        let starts = self.folder.path().join("starts");
+        let command = format!("echo {run}-{step} >> '{}'\n", starts.display());
+        fs::write(step_dir.join("command.sh"), command).unwrap();
+        Order::Start(Start {
+            key: key(run, step),
+            attempt_dir: step_dir.join("attempt-1"),
+            resources: Resources::default(),
+            after: after.iter().map(|step| key(run, *step)).collect(),
+            processing: None,
+            provisioning: Provisioning::Nothing,
+            not_before: None,
+        })
+    }
+
+    /// Supervises until all is done and nothing is left to retire; returns how many runs are remembered.
+    fn supervise(&self, journal_bytes: u64) -> usize {
+        let options = SupervisorOptions {
+            executable: "/bin/false".into(),
+            environment: Vec::new(),
+            capacity: Capacity { threads: 2, memory_bytes: 1 << 30 },
+            idle: Duration::from_millis(300),
+            journal_bytes,
+            retire_every: Duration::from_millis(50),
+        };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let (mut supervisor, events, lock) = begin(&self.home, options, clock).unwrap().unwrap();
+        supervisor.supervise(&events, &lock).unwrap();
+        supervisor.table.remembered()
+    }
+
+    /// How often each step began.
+    fn starts(&self) -> BTreeMap<String, usize> {
+        let text = fs::read_to_string(self.folder.path().join("starts")).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        for line in text.lines() {
+            *counts.entry(line.to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    fn journals(&self) -> Vec<PathBuf> {
+        journal::files(&self.home).unwrap()
+    }
+
+    fn ended(&self, run: u32) -> String {
+        let path = self.folder.path().join(format!("{run}-aaaaaaaaaa/ended.jsonl"));
+        fs::read_to_string(path).unwrap_or_default()
+    }
+}
+
+fn key(run: u32, step: u32) -> AttemptKey {
+    format!("nia-{run}-aaaaaaaaaa-s{step}-a1").parse().unwrap()
+}
+
+#[test]
+fn hundreds_of_attempts_leave_little_behind_and_each_ran_once() {
+    const RUNS: u32 = 150;
+    const STEPS: u32 = 4;
+    let place = Place::new();
+    for runs in [1..=RUNS / 2, RUNS / 2 + 1..=RUNS] {
+        let orders: Vec<Order> = runs
+            .flat_map(|run| (0..STEPS).map(move |step| (run, step)))
+            .map(|(run, step)| place.order(run, step, &(0..step).collect::<Vec<_>>()))
+            .collect();
+        client::deliver(&place.home, &orders).unwrap();
+    }
+    let remembered = place.supervise(64 * 1024);
+    let starts = place.starts();
+    assert_eq!(starts.len(), (RUNS * STEPS) as usize);
+    assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+    let sizes: Vec<u64> =
+        place.journals().iter().map(|path| fs::metadata(path).unwrap().len()).collect();
+    assert!(sizes.len() <= 3 && sizes.iter().sum::<u64>() < 1024 * 1024, "{sizes:?}");
+    assert!(fs::read_dir(place.home.path()).unwrap().count() <= 8);
+    assert!(remembered < RUNS as usize, "{remembered} of {RUNS} runs are remembered");
+
+    // The next life retires what is left of this one, and forgets it.
+    assert_eq!(place.supervise(64 * 1024), 0);
+    let lines: usize = (1..=RUNS).map(|run| place.ended(run).lines().count()).sum();
+    assert_eq!(lines, (RUNS * STEPS) as usize);
+}
+
+#[test]
+fn an_order_that_comes_again_starts_nothing_after_its_journal_was_removed() {
+    let place = Place::new();
+    let orders = [place.order(1, 0, &[]), place.order(1, 1, &[0]), place.order(2, 0, &[])];
+    client::deliver(&place.home, &orders).unwrap();
+    place.supervise(1);
+    place.supervise(1);
+    assert_eq!(place.starts().len(), 3);
+    assert_eq!(place.ended(1).lines().count(), 2);
+    let mut spoken = journal::scan(&place.home, |_| true).unwrap();
+    assert!(spoken.is_empty(), "{spoken:?}");
+
+    // All again, with a step that is new behind one that only the directory of its run knows.
+    let stop = Order::Stop { key: key(2, 0) };
+    let close = Order::Close { key: key(2, 0), outcome: CANCELLED };
+    let again = [place.order(1, 2, &[1]), stop, close];
+    client::deliver(&place.home, &[again.as_slice(), orders.as_slice()].concat()).unwrap();
+    place.supervise(u64::MAX);
+    let starts = place.starts();
+    assert_eq!(starts.len(), 4, "{starts:?}");
+    assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+    spoken = journal::scan(&place.home, |_| true).unwrap();
+    assert_eq!(spoken.keys().collect::<Vec<_>>(), [&key(1, 2)]);
+}
+
+#[test]
+fn a_supervisor_goes_on_where_the_journal_of_a_parent_was_removed() {
+    let place = Place::new();
+    client::deliver(&place.home, &[place.order(1, 0, &[])]).unwrap();
+    place.supervise(1);
+    place.supervise(1);
+    assert_eq!(place.ended(1).lines().count(), 1);
+    // A life that was killed after it took up an order: the parent is known to the directory alone.
+    let (sender, _events) = channel();
+    let life = Life { boot: String::new(), supervisor: 1, guardian: 0, guardian_started: None };
+    let clock: Arc<dyn Clock> = place.clock.clone();
+    let series = Series { home: place.home.clone(), life, most_bytes: u64::MAX, clock };
+    let writer = Writer::create(series, sender).unwrap();
+    let Order::Start(start) = place.order(1, 1, &[0]) else { unreachable!() };
+    // After a power cut a journal may be back that says half of what was archived.
+    let back = Record::Granted { key: key(1, 0) };
+    let Order::Start(first) = place.order(1, 0, &[]) else { unreachable!() };
+    writer.append(&[Record::Ordered(first), back, Record::Ordered(start)]).unwrap();
+    place.supervise(1);
+    let starts = place.starts();
+    assert_eq!(starts, BTreeMap::from([("1-0".to_owned(), 1), ("1-1".to_owned(), 1)]));
+}
+
+#[test]
+fn an_archive_that_cannot_be_read_holds_orders_back() {
+    let place = Place::new();
+    let order = place.order(1, 0, &[]);
+    let ended = place.folder.path().join("1-aaaaaaaaaa/ended.jsonl");
+    fs::create_dir(&ended).unwrap();
+    client::deliver(&place.home, &[order]).unwrap();
+    let options = SupervisorOptions {
+        executable: "/bin/false".into(),
+        environment: Vec::new(),
+        capacity: Capacity { threads: 1, memory_bytes: 1 << 30 },
+        idle: Duration::from_millis(1),
+        journal_bytes: u64::MAX,
+        retire_every: RETIRE_EVERY,
+    };
+    let clock: Arc<dyn Clock> = place.clock.clone();
+    let (mut supervisor, _events, lock) = begin(&place.home, options, clock).unwrap().unwrap();
+    supervisor.read_inbox().unwrap();
+    assert_eq!(supervisor.table.open(), 0);
+    fs::remove_dir(&ended).unwrap();
+    supervisor.read_inbox().unwrap();
+    assert_eq!(supervisor.table.open(), 1);
+    drop(lock);
+}
+
+#[test]
+fn readers_see_every_end_once_while_journals_rotate() {
+    let place = Place::new();
+    let orders: Vec<Order> =
+        (0..40).map(|step| place.order(1, step, &(0..step).collect::<Vec<_>>())).collect();
+    client::deliver(&place.home, &orders).unwrap();
+    // It keeps how far it has read, so nothing is removed before.
+    let kept = place.home.path().join("propagated-0000000000000000.json");
+    fs::write(&kept, "{}").unwrap();
+    let home = place.home.clone();
+    let reader = thread::spawn(move || {
+        let (mut offsets, mut ended) = (journal::Offsets::default(), Vec::new());
+        let begun = Instant::now();
+        while ended.len() < 40 && begun.elapsed() < Duration::from_secs(30) {
+            let news = journal::read_new(&home, &mut offsets).unwrap();
+            ended.extend(news.into_iter().filter(|(_, said)| said.exit().is_some()));
+            let temporary = kept.with_extension("tmp");
+            fs::write(&temporary, serde_json::to_vec(&offsets).unwrap()).unwrap();
+            fs::rename(&temporary, &kept).unwrap();
+            thread::sleep(Duration::from_millis(1));
+        }
+        ended.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    });
+    place.supervise(2_000);
+    let mut ended = reader.join().unwrap();
+    let told_in_order = ended.is_sorted_by_key(|key| key.step);
+    ended.sort();
+    ended.dedup();
+    assert_eq!((ended.len(), told_in_order), (40, true));
+    assert!(place.journals().len() < 10, "{:?}", place.journals());
+}
