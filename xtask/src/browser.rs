@@ -2,7 +2,10 @@
 //! `crates/seqware/tests/browser`.
 //!
 //! axe-core comes from npm at test time and is part of nothing that is shipped; where it cannot be
-//! had, its checks skip themselves by name. `--screenshots FOLDER` keeps a picture of each page.
+//! had, its checks skip themselves by name. `--screenshots FOLDER` keeps a picture of each page;
+//! `--gallery FOLDER` makes the pictures of the README and runs nothing else.
+
+mod gallery;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,29 +16,54 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::packages;
 use crate::repository::Repository;
 
-const USAGE: &str = "cargo xtask browser [--screenshots FOLDER]";
+const USAGE: &str = "cargo xtask browser [--screenshots FOLDER | --gallery FOLDER]";
 /// The script within the package.
 const AXE: &str = "package/axe.min.js";
 
+/// What is kept of what is seen.
+enum Pictures<'a> {
+    /// A picture of every page that is tested, in this folder.
+    Every(&'a str),
+    /// Those of the README, and nothing is tested.
+    Gallery(&'a str),
+}
+
 /// Installs what is missing, and runs the tests. Their outcome is ours.
 pub(crate) fn run(repository: &Repository, arguments: &[String]) -> Result<ExitCode> {
-    let screenshots = match arguments {
+    let pictures = match arguments {
         [] => None,
-        [flag, folder] if flag == "--screenshots" => Some(PathBuf::from(folder)),
+        [flag, folder] if flag == "--screenshots" => Some(Pictures::Every(folder)),
+        [flag, folder] if flag == "--gallery" => Some(Pictures::Gallery(folder)),
         _ => bail!("usage: {USAGE}"),
     };
     if let Some(obstacle) = obstacle() {
         bail!(obstacle);
     }
     let mut tests = command(repository)?;
-    if let Some(screenshots) = &screenshots {
-        fs::create_dir_all(screenshots)
-            .with_context(|| format!("cannot make {}", screenshots.display()))?;
-        let screenshots = fs::canonicalize(screenshots).context("cannot find the folder")?;
-        tests.env("NIASSA_SCREENSHOTS", screenshots);
+    match pictures {
+        None => {}
+        Some(Pictures::Every(folder)) => {
+            tests.env("NIASSA_SCREENSHOTS", made(folder)?);
+        }
+        Some(Pictures::Gallery(folder)) => {
+            gallery::prepare()?;
+            tests.env("NIASSA_GALLERY", made(folder)?).arg(gallery::TEST);
+        }
     }
     let status = tests.status().context("cannot start cargo test")?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if !status.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if let Some(Pictures::Gallery(folder)) = pictures {
+        gallery::pack(Path::new(folder))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a folder, unless it is there, and returns where it is whoever asks.
+fn made(folder: &str) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {folder}"))?;
+    fs::canonicalize(folder).with_context(|| format!("cannot find {folder}"))
 }
 
 /// Installs what is missing; returns why the tests cannot run, if they cannot.

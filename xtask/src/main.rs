@@ -40,7 +40,8 @@ Usage: cargo xtask <chore>
   test [GROUP...]  installs what the tests need and runs everything, or the named groups;
                    --minutes N before them leaves out what shows more of the same
   demo [ARG...]    fetches real reads and runs `seqware demo`, passing the arguments on
-  browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures
+  browser [ARG...] runs the pages in Chromium; --screenshots FOLDER keeps pictures of all of
+                   them, --gallery FOLDER makes those of the README
   multihost [LAYOUT...]
                    runs docs/launching.md on hosts in namespaces (root): two-hosts three-hosts vm grid-engine
   faults           crashes everybody once, a sample of cells; --all, --seed N, --cell NAME,

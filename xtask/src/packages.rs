@@ -57,6 +57,9 @@ pub(crate) const BROWSER: &[Package] = &[
     Package { name: "chromium-driver", program: "chromedriver" },
 ];
 
+/// What packs the pictures of the README.
+pub(crate) const GALLERY: &[Package] = &[Package { name: "pngquant", program: "pngquant" }];
+
 /// What hosts in namespaces need beside that.
 pub(crate) const HOSTS: &[Package] = &[
     Package { name: "util-linux", program: "unshare" },

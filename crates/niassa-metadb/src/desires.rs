@@ -2,17 +2,17 @@
 
 pub(crate) mod dead;
 mod priority;
+mod wish;
 
 use niassa_model::accession::Accession;
 use niassa_model::run::{Mark, RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
 
-use crate::audit::{self, Deed};
+pub(crate) use self::wish::Wish;
 use crate::claims::{confirm_cancel, is_abandoned_cancel};
-use crate::dialect::Dialect;
 use crate::error::{During, Result};
-use crate::pool::{Writing, commit, now_in, retrying};
-use crate::run_state::{self, Loading, Rights, RunState, assess};
+use crate::pool::{Writing, retrying};
+use crate::run_state::{RunState, assess};
 use crate::{Access, MetaDb, bulk};
 
 /// What became of a wish about one run.
@@ -71,34 +71,13 @@ impl MetaDb {
 
     async fn cancel_once(&self, access: &Access, named: &[Accession]) -> Result<Vec<WishTaken>> {
         const OPERATION: &str = "cancel runs";
-        let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
-        let now = now_in(&mut transaction, OPERATION).await?;
-        let named = named.to_vec();
-        let mut runs = run_state::load(
-            &mut transaction,
-            dialect,
-            access,
-            Loading::Visible,
-            named.clone(),
-            OPERATION,
-        )
-        .await?;
-        let mut refused = Refused::default();
-        runs.retain_mut(|run| {
-            let taken = cancel(run, access, now);
-            refused.keep(run, taken)
-        });
-        answer_all(&mut transaction, now, runs.iter().map(|run| run.swid), OPERATION).await?;
-        for run in &mut runs {
-            run.unanswered = 0;
-        }
-        assess(&mut transaction, &mut runs, &access.email, OPERATION).await?;
-        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
-        let done = runs.iter().map(|run| run.swid).collect();
-        tell(&mut transaction, dialect, now, access, ("run_cancel", done), OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(refused.answers(&named, &runs))
+        let mut wish = Wish::begin(self, access, named, OPERATION).await?;
+        let now = wish.now;
+        wish.decide(|run| cancel(run, access, now));
+        wish.answer_retries().await?;
+        assess(&mut wish.transaction, &mut wish.runs, &access.email, OPERATION).await?;
+        let done = wish.swids();
+        wish.finish_audited("run_cancel", done).await
     }
 
     /// Asks for runs to be tried again. `id` is drawn by who asks: the same id is the same request.
@@ -118,51 +97,21 @@ impl MetaDb {
         named: &[Accession],
     ) -> Result<Vec<WishTaken>> {
         const OPERATION: &str = "retry runs";
-        let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
-        let now = now_in(&mut transaction, OPERATION).await?;
-        let swids = named.to_vec();
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
-                .await?;
-        let known = known_retries(&mut transaction, id, named, OPERATION).await?;
-        let mut refused = Refused::default();
-        let asked_before = |run: &RunState| known.contains(&run.swid);
-        runs.retain_mut(|run| {
-            let taken = if asked_before(run) { Ok(()) } else { retry(run, access) };
-            refused.keep(run, taken)
-        });
-        let new: Vec<Accession> =
-            runs.iter().filter(|run| !asked_before(run)).map(|run| run.swid).collect();
+        let mut wish = Wish::begin(self, access, named, OPERATION).await?;
+        let known = known_retries(&mut wish.transaction, id, named, OPERATION).await?;
+        wish.decide(|run| if known.contains(&run.swid) { Ok(()) } else { retry(run, access) });
+        let mut new = wish.swids();
+        new.retain(|swid| !known.contains(swid));
         sqlx::query(REQUEST_RETRY)
             .bind(id)
-            .bind(now)
+            .bind(wish.now)
             .bind(&access.email)
             .bind(bulk::numbers(new.iter().copied()))
-            .execute(&mut *transaction)
+            .execute(&mut *wish.transaction)
             .await
             .during(OPERATION)?;
-        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
-        tell(&mut transaction, dialect, now, access, ("run_retry", new), OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(refused.answers(named, &runs))
+        wish.finish_audited("run_retry", new).await
     }
-}
-
-/// Tells the audit log of a wish about runs, where it was taken for any.
-async fn tell(
-    transaction: &mut Writing,
-    dialect: Dialect,
-    now: i64,
-    access: &Access,
-    (action, runs): (&'static str, Vec<Accession>),
-    operation: &'static str,
-) -> Result<()> {
-    if runs.is_empty() {
-        return Ok(());
-    }
-    let deed = Deed { action, subject: audit::runs(runs.into_iter()), detail: None };
-    audit::tell(transaction, dialect, now, access, deed, operation).await
 }
 
 /// Marks every open retry request of runs as answered.
@@ -197,9 +146,6 @@ async fn known_retries(
 
 /// A cancel takes the place of a retry that no launcher has answered.
 fn cancel(run: &mut RunState, access: &Access, now: i64) -> std::result::Result<(), WishRefused> {
-    if run.rights == Rights::Read {
-        return Err(WishRefused::NotYours);
-    }
     if !run.status.is_active() {
         return Err(WishRefused::Over(run.status));
     }
@@ -215,9 +161,6 @@ fn cancel(run: &mut RunState, access: &Access, now: i64) -> std::result::Result<
 }
 
 fn retry(run: &mut RunState, access: &Access) -> std::result::Result<(), WishRefused> {
-    if run.rights == Rights::Read {
-        return Err(WishRefused::NotYours);
-    }
     match run.status {
         RunStatus::Failed | RunStatus::Cancelled => {}
         RunStatus::Completed => return Err(WishRefused::Over(run.status)),
@@ -233,40 +176,4 @@ fn retry(run: &mut RunState, access: &Access) -> std::result::Result<(), WishRef
     run.needs_action = true;
     run.happened(RunEvent::RetryRequested, &access.email, None);
     Ok(())
-}
-
-/// Runs for which nothing is done, with the reason.
-#[derive(Default)]
-pub(crate) struct Refused {
-    runs: Vec<WishTaken>,
-}
-
-impl Refused {
-    /// Remembers a refusal; returns whether the run stays among those that change.
-    pub(crate) fn keep(
-        &mut self,
-        run: &RunState,
-        taken: std::result::Result<(), WishRefused>,
-    ) -> bool {
-        let Err(why) = taken else { return true };
-        self.runs.push(WishTaken { swid: run.swid, status: Some(run.status), refused: Some(why) });
-        false
-    }
-
-    pub(crate) fn answers(&self, named: &[Accession], runs: &[RunState]) -> Vec<WishTaken> {
-        let answer = |swid: &Accession| {
-            let done = runs.iter().find(|run| run.swid == *swid).map(|run| WishTaken {
-                swid: run.swid,
-                status: Some(run.status),
-                refused: None,
-            });
-            let refused = || self.runs.iter().find(|answer| answer.swid == *swid).cloned();
-            done.or_else(refused).unwrap_or(WishTaken {
-                swid: *swid,
-                status: None,
-                refused: Some(WishRefused::NoSuchRun),
-            })
-        };
-        named.iter().map(answer).collect()
-    }
 }

@@ -65,6 +65,7 @@ pub(crate) fn routes(app: App) -> Router<App> {
         .route("/workflows/{swid}", get(workflows::one))
         .route("/workflows/{swid}/launch", get(launch::form).post(launch::send))
         .route("/studies", get(objects::studies))
+        .route("/samples", get(objects::samples))
         .route("/files", get(objects::files))
         .route("/objects/{swid}", get(objects::one))
         .route("/objects/{swid}/share", post(objects::share))

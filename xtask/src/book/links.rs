@@ -1,6 +1,6 @@
 //! Links within the documentation: each leads to a file, and to a heading that is there.
 //!
-//! Markdown is read by lines: links are `[text](target)`, headings begin with `#`, and what stands in a
+//! Markdown is read by lines: links are `[text](target)`, or the `src` of a picture, headings begin with `#`, and what stands in a
 //! block of code is neither. Links to other sites are not followed.
 
 use std::collections::BTreeSet;
@@ -9,6 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+/// What stands around the target of a link, and around that of a picture in HTML.
+const TARGETS: [(&str, char); 3] = [("](", ')'), ("src=\"", '"'), ("srcset=\"", '"')];
 
 /// A link that leads nowhere, or a page that no chapter names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,13 +95,15 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
-        let mut rest = line;
-        while let Some((_, after)) = rest.split_once("](") {
-            let Some((target, after)) = after.split_once(')') else { break };
-            if !target.contains("://") && !target.starts_with("mailto:") {
-                found.push((number, target.to_owned()));
+        for (begin, end) in TARGETS {
+            let mut rest = line;
+            while let Some((_, after)) = rest.split_once(begin) {
+                let Some((target, after)) = after.split_once(end) else { break };
+                if !target.contains("://") && !target.starts_with("mailto:") {
+                    found.push((number, target.to_owned()));
+                }
+                rest = after;
             }
-            rest = after;
         }
     }
     found
@@ -161,8 +166,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         fs::create_dir(root.join("docs")).unwrap();
-        fs::write(root.join("README.md"), "[a](docs/a.md) [b](docs/b.md) [c](http://c.net)")
-            .unwrap();
+        fs::write(
+            root.join("README.md"),
+            "[a](docs/a.md) [b](docs/b.md) [c](http://c.net)\n<img src=\"no.png\" alt=\"\">",
+        )
+        .unwrap();
         fs::write(root.join("docs/SUMMARY.md"), "# Book\n\n- [A](a.md)\n").unwrap();
         let page = "# A page: its `title`\n\n[here](#a-page-its-title) [no](#nothing)\n\
                     ```\n[code](nowhere)\n```\n";
@@ -171,6 +179,7 @@ mod tests {
         let found: Vec<String> = check(&root).unwrap().iter().map(ToString::to_string).collect();
         let expected = [
             "README.md:1: no file `docs/b.md`",
+            "README.md:2: no file `no.png`",
             "docs/a.md:3: no heading `#nothing`",
             "docs/lonely.md:1: is no chapter of docs/SUMMARY.md",
         ];

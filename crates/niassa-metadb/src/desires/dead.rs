@@ -7,10 +7,10 @@ use niassa_model::accession::Accession;
 use niassa_model::run::{RunEvent, RunStatus};
 use niassa_model::time::Timestamp;
 
-use super::{Refused, WishRefused, WishTaken, answer_all, tell};
+use super::{Wish, WishRefused, WishTaken};
 use crate::error::{During, Result};
-use crate::pool::{Writing, commit, now_in, retrying};
-use crate::run_state::{self, Loading, Rights, RunState};
+use crate::pool::{Writing, retrying};
+use crate::run_state::RunState;
 use crate::{Access, MetaDb, bulk};
 
 sql! {
@@ -41,27 +41,14 @@ impl MetaDb {
 
     async fn end_dead_once(&self, access: &Access, named: &[Accession]) -> Result<Vec<WishTaken>> {
         const OPERATION: &str = "end runs whose place is gone";
-        let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
-        let now = now_in(&mut transaction, OPERATION).await?;
-        let swids = named.to_vec();
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
-                .await?;
-        let mut refused = Refused::default();
-        runs.retain_mut(|run| {
-            let taken = end(run, access, now);
-            refused.keep(run, taken)
-        });
-        let ended: Vec<Accession> = runs.iter().map(|run| run.swid).collect();
-        answer_all(&mut transaction, now, ended.iter().copied(), OPERATION).await?;
+        let mut wish = Wish::begin(self, access, named, OPERATION).await?;
+        let now = wish.now;
+        wish.decide(|run| end(run, access, now));
+        wish.answer_retries().await?;
+        let ended = wish.swids();
         let who = format!("{} said that its place is gone for good", access.email);
-        end_steps(&mut transaction, &ended, &who, OPERATION).await?;
-        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
-        let deed = ("run_it_is_dead", ended);
-        tell(&mut transaction, dialect, now, access, deed, OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(refused.answers(named, &runs))
+        end_steps(&mut wish.transaction, &ended, &who, OPERATION).await?;
+        wish.finish_audited("run_it_is_dead", ended).await
     }
 }
 
@@ -82,9 +69,6 @@ async fn end_steps(
 }
 
 fn end(run: &mut RunState, access: &Access, now: i64) -> std::result::Result<(), WishRefused> {
-    if run.rights == Rights::Read {
-        return Err(WishRefused::NotYours);
-    }
     if !run.status.is_active() {
         return Err(WishRefused::Over(run.status));
     }
@@ -102,7 +86,6 @@ fn end(run: &mut RunState, access: &Access, now: i64) -> std::result::Result<(),
     run.steps.lost += std::mem::take(&mut run.steps.running);
     run.claim.epoch += 1;
     run.claim.until = 0;
-    run.unanswered = 0;
     run.needs_action = false;
     run.note = None;
     Ok(())

@@ -2,10 +2,10 @@
 
 use niassa_model::accession::Accession;
 
-use super::{Refused, WishRefused, WishTaken};
+use super::{Wish, WishRefused, WishTaken};
 use crate::error::Result;
-use crate::pool::{commit, now_in, retrying};
-use crate::run_state::{self, Loading, Rights, RunState};
+use crate::pool::retrying;
+use crate::run_state::RunState;
 use crate::{Access, MetaDb};
 
 impl MetaDb {
@@ -25,22 +25,9 @@ impl MetaDb {
         named: &[Accession],
         priority: i32,
     ) -> Result<Vec<WishTaken>> {
-        const OPERATION: &str = "change the priority of runs";
-        let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
-        let now = now_in(&mut transaction, OPERATION).await?;
-        let swids = named.to_vec();
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
-                .await?;
-        let mut refused = Refused::default();
-        runs.retain_mut(|run| {
-            let taken = prioritize(run, access, priority);
-            refused.keep(run, taken)
-        });
-        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(refused.answers(named, &runs))
+        let mut wish = Wish::begin(self, access, named, "change the priority of runs").await?;
+        wish.decide(|run| prioritize(run, access, priority));
+        wish.finish().await
     }
 }
 
@@ -49,9 +36,6 @@ fn prioritize(
     access: &Access,
     priority: i32,
 ) -> std::result::Result<(), WishRefused> {
-    if run.rights == Rights::Read {
-        return Err(WishRefused::NotYours);
-    }
     if !run.status.is_active() {
         return Err(WishRefused::Over(run.status));
     }

@@ -8,11 +8,11 @@ use niassa_model::time::Timestamp;
 use serde_json::json;
 
 use super::row::Run;
-use crate::desires::{Refused, WishRefused, WishTaken};
+use crate::desires::{Wish, WishRefused, WishTaken};
 use crate::error::{During, Result, decode};
 use crate::events::accession;
-use crate::pool::{column, commit, now_in, retrying};
-use crate::run_state::{self, Loading, Rights, RunState};
+use crate::pool::{column, retrying};
+use crate::run_state::RunState;
 use crate::{Access, MetaDb, bulk};
 
 /// A mark of a run.
@@ -73,16 +73,10 @@ impl MetaDb {
         change: &MarkChange,
     ) -> Result<Vec<WishTaken>> {
         const OPERATION: &str = "mark runs";
-        let dialect = self.dialect();
-        let mut transaction = self.begin(OPERATION).await?;
-        let now = now_in(&mut transaction, OPERATION).await?;
-        let swids = named.to_vec();
-        let mut runs =
-            run_state::load(&mut transaction, dialect, access, Loading::Visible, swids, OPERATION)
-                .await?;
+        let mut wish = Wish::begin(self, access, named, OPERATION).await?;
         let rows = sqlx::query(MARKS)
-            .bind(bulk::numbers(runs.iter().map(|run| run.swid)))
-            .fetch_all(&mut *transaction)
+            .bind(bulk::numbers(wish.swids()))
+            .fetch_all(&mut *wish.transaction)
             .await
             .during(OPERATION)?;
         let mut known = Marks::new();
@@ -90,23 +84,19 @@ impl MetaDb {
             let (run, given) = given(row, OPERATION)?;
             known.entry(run).or_default().insert(given.mark);
         }
-        let (mut refused, mut given, mut taken) = (Refused::default(), Vec::new(), Vec::new());
-        runs.retain_mut(|run| {
+        let (mut given, mut taken) = (Vec::new(), Vec::new());
+        wish.decide(|run| {
             let known = known.remove(&run.swid).unwrap_or_default();
-            let changed = mark(run, access, &known, change);
-            let changed = changed.map(|changed| {
-                given.extend(changed.add.into_iter().map(|mark| json!([run.swid, mark])));
-                taken.extend(changed.remove.into_iter().map(|mark| json!([run.swid, mark])));
-            });
-            refused.keep(run, changed)
+            let changed = mark(run, access, &known, change)?;
+            given.extend(changed.add.into_iter().map(|mark| json!([run.swid, mark])));
+            taken.extend(changed.remove.into_iter().map(|mark| json!([run.swid, mark])));
+            Ok(())
         });
-        let give = sqlx::query(GIVE).bind(access.account.0).bind(now).bind(bulk::rows(&given));
-        give.execute(&mut *transaction).await.during(OPERATION)?;
+        let give = sqlx::query(GIVE).bind(access.account.0).bind(wish.now).bind(bulk::rows(&given));
+        give.execute(&mut *wish.transaction).await.during(OPERATION)?;
         let take = sqlx::query(TAKE).bind(bulk::rows(&taken));
-        take.execute(&mut *transaction).await.during(OPERATION)?;
-        run_state::store(&mut transaction, dialect, now, &runs, OPERATION).await?;
-        commit(transaction, OPERATION).await?;
-        Ok(refused.answers(named, &runs))
+        take.execute(&mut *wish.transaction).await.during(OPERATION)?;
+        wish.finish().await
     }
 
     /// Adds their marks to runs that were read.
@@ -138,9 +128,6 @@ fn mark(
     known: &BTreeSet<Mark>,
     change: &MarkChange,
 ) -> std::result::Result<MarkChange, WishRefused> {
-    if run.rights == Rights::Read {
-        return Err(WishRefused::NotYours);
-    }
     let add = change.add.iter().filter(|mark| !change.remove.contains(mark));
     let changed = MarkChange {
         add: add.filter(|mark| !known.contains(mark)).cloned().collect(),

@@ -12,7 +12,7 @@ use niassa_metadb::MetaDbError;
 
 use super::assets::{PATHS, Paths};
 use super::visitor::Visitor;
-use super::words::shown;
+use super::words::{sentence, shown};
 use crate::error::Failed;
 use crate::http::problem;
 
@@ -31,6 +31,8 @@ pub(super) struct Frame {
     pub(super) who: Option<String>,
     /// Whether the way to the administration is shown.
     pub(super) administers: bool,
+    /// The part of the pages that this one belongs to.
+    section: String,
     /// Where styles and scripts lie.
     pub(super) paths: &'static Paths,
 }
@@ -65,7 +67,13 @@ pub(super) struct Told {
 impl Frame {
     /// Makes the frame of a page for nobody in particular.
     pub(super) fn public(title: &str) -> Self {
-        Self { title: title.to_owned(), who: None, administers: false, paths: &PATHS }
+        Self {
+            title: title.to_owned(),
+            who: None,
+            administers: false,
+            section: String::new(),
+            paths: &PATHS,
+        }
     }
 
     /// Makes the frame of a page for somebody.
@@ -74,8 +82,14 @@ impl Frame {
             title: title.into(),
             who: Some(shown(visitor.caller.email.as_str())),
             administers: visitor.caller.is_administrator(),
+            section: visitor.section.clone(),
             paths: &PATHS,
         }
+    }
+
+    /// Whether the page belongs to a part that the main navigation leads to.
+    pub(super) fn is_at(&self, section: &str) -> bool {
+        self.section == section
     }
 }
 
@@ -83,7 +97,7 @@ impl From<&Failed> for Told {
     fn from(failed: &Failed) -> Self {
         let problem = &failed.0;
         Self {
-            detail: shown(&problem.detail),
+            detail: sentence(&shown(&problem.detail)),
             hint: problem.hint.as_deref().map(shown),
             errors: problem.errors.iter().map(|error| shown(error)).collect(),
             request: (problem.code == ProblemCode::Internal)

@@ -1,4 +1,4 @@
-//! Studies, files, samples and the other objects: lists, and each with where it comes from and what
+//! Studies, samples, files and the other objects: lists, and each with where it comes from and what
 //! descends from it.
 
 use askama::Template;
@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use niassa_api::error::ProblemCode;
 use niassa_metadb::metadata::lineage::ListedObject;
+use niassa_metadb::metadata::objects::StoredObject;
 use niassa_metadb::metadata::readers::StudyReader;
 use niassa_model::accession::ObjectKind;
 use niassa_model::account::{Action, Email, EmailError};
@@ -16,24 +17,28 @@ use super::answer::{Frame, Unanswered, page, see_other};
 use super::form::query;
 use super::run::Named;
 use super::visitor::{Posted, Visitor};
-use super::words::{Moment, moment, shown, shown_within};
+use super::words::{Moment, bytes, moment, shown, shown_within};
 use crate::app::App;
 use crate::error::Failed;
 use crate::http::extract::{page as cut, page_after};
 use crate::usecases::look::Part;
 use crate::usecases::{find_object, lineage, share_study};
 
-/// Fields that name objects above this one.
-const ABOVE: [&str; 8] =
-    ["parents", "parent", "processing", "run", "workflow", "study", "experiment", "input_files"];
+/// Fields that say what an object is called.
+const NAMES: [&str; 4] = ["title", "name", "path", "workflow_name"];
 /// Characters of a field.
 const FIELD: usize = 2_000;
+
+/// The kinds that have lists: what they are called, and where they are.
+const VIEWS: [(&str, &str); 3] =
+    [("Studies", "/studies"), ("Samples", "/samples"), ("Files", "/files")];
 
 #[derive(Template)]
 #[template(path = "objects.html")]
 struct ObjectsPage {
     frame: Frame,
     title: &'static str,
+    views: [(&'static str, &'static str); 3],
     rows: Vec<Row>,
     next: Option<String>,
     none: &'static str,
@@ -47,7 +52,9 @@ struct ObjectPage {
     owner: String,
     created: Moment,
     fields: Vec<(String, String)>,
-    above: Vec<(String, Vec<i64>)>,
+    above: Vec<Row>,
+    is_above_cut: bool,
+    has_hidden: bool,
     below: Vec<Row>,
     is_cut: bool,
     /// The study, where this is one: it can be shared.
@@ -83,6 +90,15 @@ pub(super) async fn studies(
     list(&app, &visitor, ObjectKind::Study, ("Studies", "/studies", none)).await
 }
 
+/// Lists samples.
+pub(super) async fn samples(
+    State(app): State<App>,
+    visitor: Visitor,
+) -> Result<Response, Unanswered> {
+    let none = "There is no sample that you may see. `seqware create sample` makes one.";
+    list(&app, &visitor, ObjectKind::Sample, ("Samples", "/samples", none)).await
+}
+
 /// Lists files.
 pub(super) async fn files(
     State(app): State<App>,
@@ -113,18 +129,22 @@ pub(super) async fn one(
         | ObjectKind::File => {}
     }
     let below = lineage::below(&app, &access, swid).await?;
-    let (mut fields, mut above) = (Vec::new(), Vec::new());
+    let above = lineage::above(&app, &access, &object).await?;
+    let mut fields = Vec::new();
     for (name, value) in &object.fields {
         let label = shown(&name.replace('_', " "));
         match value {
-            value if ABOVE.contains(&name.as_str()) => above.push((label, numbers(value))),
-            // What a processing made stands below it.
+            // What is above stands in a table, and what a processing made below it.
             Value::Array(_) => {}
+            _ if lineage::names_parents(name) => {}
+            Value::Number(size) if name == "size" => {
+                let size = size.as_i64().unwrap_or_default();
+                fields.push((label, format!("{} ({size} bytes)", bytes(size))));
+            }
             Value::String(text) => fields.push((label, shown_within(text, FIELD))),
             other => fields.push((label, other.to_string())),
         }
     }
-    above.retain(|(_, numbers)| !numbers.is_empty());
     let kind = kind(object.kind);
     Ok(page(&ObjectPage {
         frame: Frame::of(&visitor, format!("{kind} {swid}")),
@@ -132,7 +152,9 @@ pub(super) async fn one(
         owner: shown(&object.owner),
         created: moment(object.created_at),
         fields,
-        above,
+        above: above.objects.iter().map(row_above).collect(),
+        is_above_cut: above.is_cut,
+        has_hidden: above.has_hidden,
         study: (object.kind == ObjectKind::Study).then_some(swid.get()),
         said: visitor.query.get("shared").map(shown),
         readers: match object.kind {
@@ -191,6 +213,7 @@ async fn list(
     Ok(page(&ObjectsPage {
         frame: Frame::of(visitor, title),
         title,
+        views: VIEWS,
         rows: found.items.iter().map(row).collect(),
         next: found.next.map(|next| format!("{path}?{}", query([("after", &*next)]))),
         none,
@@ -216,10 +239,20 @@ fn row(object: &ListedObject) -> Row {
     }
 }
 
-fn numbers(value: &Value) -> Vec<i64> {
-    match value {
-        Value::Array(values) => values.iter().filter_map(Value::as_i64).collect(),
-        other => other.as_i64().into_iter().collect(),
+/// Writes an object that another one comes from.
+fn row_above(object: &StoredObject) -> Row {
+    let name = NAMES.iter().find_map(|field| object.fields.get(*field)?.as_str());
+    let version = object.fields.get("workflow_version").or(object.fields.get("version"));
+    let name = match (name, version.and_then(Value::as_str)) {
+        (Some(name), Some(version)) => format!("{name} {version}"),
+        (name, _) => name.unwrap_or_default().to_owned(),
+    };
+    Row {
+        swid: object.swid.get(),
+        kind: kind(object.kind),
+        name: shown_within(&name, FIELD),
+        owner: shown(&object.owner),
+        created: moment(object.created_at),
     }
 }
 

@@ -8,6 +8,8 @@ mod parts;
 mod steps;
 mod timeline;
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -35,7 +37,7 @@ use groups::Group;
 pub(super) use log::log;
 pub(super) use parts::{events, files, logs, values};
 pub(super) use steps::steps;
-use timeline::{Paths, Timeline, Times};
+use timeline::{Paths, Stretch, Timeline, Times};
 
 /// Most steps that one page looks at.
 const STEPS: u32 = 10_000;
@@ -86,8 +88,8 @@ struct Overview {
     timeline: Option<Timeline>,
     steps: Vec<StepRow>,
     more_steps: usize,
-    /// How many steps are looked at, where these are not all.
-    looked_at: Option<u32>,
+    /// How many steps are looked at, and of how many, where these are not all.
+    looked_at: Option<(u32, u32)>,
 }
 
 /// A group of steps in the table beside the picture.
@@ -96,7 +98,9 @@ struct GroupRow {
     name: String,
     label: String,
     badge: Badge,
-    counts: String,
+    done: String,
+    waited: String,
+    took: String,
     needs: String,
 }
 
@@ -169,6 +173,12 @@ async fn tell(app: &App, access: &Access, run: &Run, now: Timestamp) -> Result<O
     let first = look::steps(app, access, run.swid, &StepQuery::default(), first).await?;
     let paths = Paths::of(&all);
     let times = timeline::times(&first, &paths, run.created_at, now);
+    let stretches = timeline::stretches(&all, &paths, (run.created_at, now));
+    // Some of the steps would make a picture of chance: of many it shows groups.
+    let timeline = match first.len() == all.len() {
+        true => timeline::draw(&first, &paths, run.created_at, now),
+        false => timeline::draw_groups(&groups, &stretches, run.created_at),
+    };
     let can = |event| run.status.after(event).is_some();
     Ok(Overview {
         swid: run.swid.get(),
@@ -188,9 +198,8 @@ async fn tell(app: &App, access: &Access, run: &Run, now: Timestamp) -> Result<O
         updated: moment(run.updated_at),
         seen: run.seen_at.map(moment),
         graph: graph::draw(&groups),
-        groups: group_rows(&groups),
-        timeline: timeline::draw(&first, &paths, run.created_at, now)
-            .filter(|_| first.len() == all.len()),
+        groups: group_rows(&groups, &stretches),
+        timeline,
         steps: first.iter().zip(&times).map(step_row).collect(),
         more_steps: (run.steps.total as usize).saturating_sub(first.len()),
         looked_at: looked_at(run),
@@ -230,9 +239,9 @@ pub(super) async fn outline(
     look::outline(app, access, run, STEPS).await
 }
 
-/// Tells how many steps pages look at, where the plan has more.
-fn looked_at(run: &Run) -> Option<u32> {
-    (run.steps.total > STEPS).then_some(STEPS)
+/// Tells how many steps pages look at, and of how many, where the plan has more.
+fn looked_at(run: &Run) -> Option<(u32, u32)> {
+    (run.steps.total > STEPS).then_some((STEPS, run.steps.total))
 }
 
 /// Whether anything was heard of a run can be told without looking at its steps.
@@ -284,13 +293,18 @@ fn facts(run: &Run) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn group_rows(groups: &[Group]) -> Vec<GroupRow> {
+fn group_rows(groups: &[Group], stretches: &HashMap<String, Stretch>) -> Vec<GroupRow> {
     let name = |at: &usize| shown(&groups[*at].name);
     let row = |group: &Group| GroupRow {
         name: group.name.clone(),
         label: shown(&group.name),
         badge: step_badge(group.status()),
-        counts: graph::counts(group),
+        done: match group.total() {
+            0 => "not planned yet".to_owned(),
+            total => format!("{} of {total}", group.count(StepStatus::Success)),
+        },
+        waited: stretches.get(&group.name).map(|one| span(one.waited())).unwrap_or_default(),
+        took: stretches.get(&group.name).map(|one| span(one.took())).unwrap_or_default(),
         needs: group.after.iter().map(name).collect::<Vec<_>>().join(", "),
     };
     groups.iter().take(OVERVIEW as usize).map(row).collect()

@@ -30,6 +30,8 @@ const LIGHT: Duration = Duration::from_millis(100);
 struct RunsPage {
     frame: Frame,
     text: String,
+    /// Searches that are one click away: their name, their address, and whether it is this one.
+    views: [(&'static str, String, bool); 4],
     errors: Vec<String>,
     live: Live,
     as_of: Moment,
@@ -85,14 +87,25 @@ pub(super) async fn list(State(app): State<App>, visitor: Visitor) -> Result<Res
     }
     let errors = errors.iter().map(|error| shown(error)).collect();
     let frame = Frame::of(&visitor, "Runs");
-    Ok(page(&RunsPage { frame, text, errors, live, as_of: moment(now) }))
+    let views = views(&text);
+    Ok(page(&RunsPage { frame, text, views, errors, live, as_of: moment(now) }))
+}
+
+fn views(text: &str) -> [(&'static str, String, bool); 4] {
+    [("All", ""), ("Active", "is:active"), ("Failed", "status:failed"), ("Mine", "is:mine")]
+        .map(|(word, search)| (word, address(search, ""), text.trim() == search))
+}
+
+/// Where the runs of a search are, from one of them on.
+fn address(text: &str, after: &str) -> String {
+    match query([("q", text), ("after", after)]).as_str() {
+        "" => "/runs".to_owned(),
+        query => format!("/runs?{query}"),
+    }
 }
 
 fn table(found: Page<Run>, text: &str, after: &str, behind: Option<i64>) -> Table {
-    let address = |after: &str| match query([("q", text), ("after", after)]).as_str() {
-        "" => "/runs".to_owned(),
-        query => format!("/runs?{query}"),
-    };
+    let address = |after: &str| address(text, after);
     Table {
         rows: found.items.iter().map(row).collect(),
         is_searched: !text.trim().is_empty(),

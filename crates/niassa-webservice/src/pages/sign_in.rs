@@ -109,7 +109,7 @@ pub(super) async fn sign_in(
         see_other(next)
     } else {
         let pairs = Form::parse(kept.as_bytes());
-        let told = pairs.pairs().iter().map(told).collect();
+        let told = pairs.pairs().iter().filter(|pair| was_typed(pair)).map(told).collect();
         page(&GoOnPage { frame: Frame::public("Go on"), next, pairs: pairs.pairs(), told })
     };
     Ok(with_cookie(response, browser.travel.set(&secret)))
@@ -151,9 +151,15 @@ pub(super) fn with_cookie(
     response
 }
 
+/// Whether a person knows a field: what was left empty, and what only tells forms apart, is kept unseen.
+fn was_typed((name, value): &(String, String)) -> bool {
+    !value.is_empty() && !["once", "id", "back"].contains(&name.as_str())
+}
+
 /// Shows a field that was kept; a password is on no page.
 fn told((name, value): &(String, String)) -> (String, String) {
     let is_secret = SECRET.contains(&name.as_str());
+    let name = name.strip_prefix("p.").unwrap_or(name);
     (shown(name), if is_secret { "(not shown)".to_owned() } else { shown(value) })
 }
 

@@ -52,7 +52,7 @@ async fn a_path_that_is_not_there_is_told_in_the_words_of_who_asks() {
     let service = service().await;
     let person = service.nobody().header("accept", "text/html,*/*").get("/nothing").await;
     assert_eq!(person.status, 404);
-    assert!(person.text().contains("there is no route /nothing"));
+    assert!(person.text().contains("There is no route /nothing"));
     service.nobody().get("/nothing").await.problem(ProblemCode::NotFound);
     let program = service.nobody().header("accept", "text/html").get("/v1/nothing").await;
     program.problem(ProblemCode::NotFound);
@@ -76,7 +76,7 @@ async fn a_service_without_accounts_tells_a_person_so() {
     let service = crate::testing::empty_service().await;
     let person = service.nobody().header("accept", "text/html").get("/runs").await;
     assert_eq!(person.status, 503);
-    assert!(person.text().contains("this service has no account yet"), "{}", person.text());
+    assert!(person.text().contains("This service has no account yet"), "{}", person.text());
     service.nobody().get("/v1/runs").await.problem(ProblemCode::Unavailable);
 }
 

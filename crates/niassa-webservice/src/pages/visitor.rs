@@ -31,6 +31,8 @@ pub(super) struct Visitor {
     pub(super) caller: Caller,
     /// What the URL asks for.
     pub(super) query: Form,
+    /// The first word of the URL's path: the part of the pages that is looked at.
+    pub(super) section: String,
 }
 
 /// A form of somebody who is signed in.
@@ -137,7 +139,8 @@ async fn visitor(app: &App, browser: &Browser, parts: &Parts) -> Result<Option<V
     let Some(secret) = &browser.secret else { return Ok(None) };
     let found = session::caller(app, secret).await?;
     let query = Form::parse(parts.uri.query().unwrap_or_default().as_bytes());
-    Ok(found.map(|found| Visitor { session: found.id, caller: found.caller, query }))
+    let section = parts.uri.path().split('/').nth(1).unwrap_or_default().to_owned();
+    Ok(found.map(|found| Visitor { session: found.id, caller: found.caller, query, section }))
 }
 
 /// Tells whether a part of a page is asked for by the page itself.

@@ -43,6 +43,16 @@ pub(super) fn shown_within(text: &str, most: usize) -> String {
     line
 }
 
+/// Begins a message as a sentence begins; one that begins with a name or a value stays as it is.
+pub(super) fn sentence(message: &str) -> String {
+    let first = message.split(' ').next().unwrap_or_default();
+    if first.is_empty() || !first.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return message.to_owned();
+    }
+    let (head, rest) = message.split_at(1);
+    format!("{}{rest}", head.to_ascii_uppercase())
+}
+
 /// Returns a text of many lines in which nothing is hidden.
 pub(super) fn shown_block(text: &str) -> String {
     let keep = |c: char| if matches!(c, '\n' | '\t') { c } else { visible(c) };
@@ -148,6 +158,14 @@ mod tests {
         assert_eq!(long.chars().count(), LINE + 1);
         assert!(long.ends_with('…'));
         assert_eq!(shown_within("abc", 3), "abc");
+    }
+
+    #[test]
+    fn a_message_begins_as_a_sentence_does() {
+        assert_eq!(sentence("there is no run 7"), "There is no run 7");
+        for stays in ["", "`x` is no mark", "lab.net is not known", "ümlaut", "Already so"] {
+            assert_eq!(sentence(stays), stays);
+        }
     }
 
     #[test]

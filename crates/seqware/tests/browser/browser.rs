@@ -31,10 +31,15 @@ impl Browser {
         };
         let port = watched.port;
         let mut wanted = DesiredCapabilities::chrome();
-        // Without its sandbox it runs as root too; it sees no page but ours.
-        for argument in
-            ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        {
+        // Without its sandbox it runs as root too; it sees no page but ours. Letters in greys make small
+        // pictures.
+        for argument in [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-lcd-text",
+        ] {
             wanted.add_arg(argument).unwrap();
         }
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
@@ -68,6 +73,12 @@ impl Browser {
         };
         let media = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
         self.driver.cdp().send_raw("Emulation.setEmulatedMedia", media).await.unwrap();
+    }
+
+    /// Leaves scrollbars out of pictures.
+    pub async fn hide_scrollbars(&self) {
+        let hidden = json!({"hidden": true});
+        self.driver.cdp().send_raw("Emulation.setScrollbarsHidden", hidden).await.unwrap();
     }
 
     /// Types into a field, in place of what it holds.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::axe;
 use crate::browser::{Browser, Scheme};
 use crate::site::{ADMIN, Site, skip};
-use crate::stage::{BOB, HOST, fragile, items, launch, long, open, sign_in, wide};
+use crate::stage::{BOB, HOST, fragile, items, launch, long, open, send_password, sign_in, wide};
 
 /// A name that tries to be more than a name.
 const HOSTILE: &str = "<script>alert(1)</script>\u{202e}gpj.exe";
@@ -30,7 +30,45 @@ async fn every_page_is_accessible_and_fits_a_small_screen() {
         let alerted: bool = browser.ask("return document.scripts.length !== 2").await;
         assert!(!alerted, "{name}: a script that is not ours");
     }
+    objects(&browser, axe.as_deref(), &site).await;
+    forms(&browser, axe.as_deref(), &site).await;
     browser.close().await;
+}
+
+/// Looks at a file with what it comes from.
+async fn objects(browser: &Browser, axe: Option<&str>, site: &Site) {
+    open(browser, site, "/files").await;
+    let file: String =
+        browser.ask("return document.querySelector('main tbody a').getAttribute('href')").await;
+    open(browser, site, &file).await;
+    look(browser, axe, "object").await;
+}
+
+/// Looks at what forms answer: what is asked before it is done, what is wrong, what is shown once, and
+/// what is kept when a session ends.
+async fn forms(browser: &Browser, axe: Option<&str>, site: &Site) {
+    open(browser, site, "/runs?q=is%3Aactive").await;
+    browser.press("Cancel all found").await;
+    browser.see("runs will be cancelled").await;
+    look(browser, axe, "cancel").await;
+    open(browser, site, "/account").await;
+    browser.fill("label", "a script of mine").await;
+    browser.press("Make the token").await;
+    browser.see("The secret of the new token").await;
+    look(browser, axe, "token").await;
+    open(browser, site, "/workflows/1/launch").await;
+    browser.fill("host", HOST).await;
+    browser.fill("p.regions", "left,one").await;
+    browser.press("Schedule").await;
+    browser.see("is not a whole number").await;
+    look(browser, axe, "launch-wrong").await;
+    browser.delete_all_cookies().await.unwrap();
+    browser.press("Schedule").await;
+    browser.see("what you typed is kept").await;
+    look(browser, axe, "sign-in-again").await;
+    send_password(browser, ADMIN).await;
+    browser.see("You are signed in again").await;
+    look(browser, axe, "signed-in-again").await;
 }
 
 /// Marks some runs, looking at the pages that ask about it and that tell what was done.
@@ -94,6 +132,7 @@ fn pages(site: &Site) -> Vec<(&'static str, String)> {
         page("workflow", format!("/workflows/{workflow}")),
         page("launch", format!("/workflows/{workflow}/launch?from={done}")),
         page("studies", "/studies".to_owned()),
+        page("samples", "/samples".to_owned()),
         page("files", "/files".to_owned()),
         page("hosts", "/hosts".to_owned()),
         page("account", "/account".to_owned()),

@@ -1,4 +1,4 @@
-//! The table of many steps: page by page, what failed first, and without JavaScript.
+//! The plan and the table of many steps: by keyboard, page by page, and what failed first.
 
 use thirtyfour::prelude::*;
 
@@ -19,8 +19,10 @@ async fn every_step_of_many_is_reached() {
     open(&browser, &site, &format!("/runs/{run}")).await;
     browser.see("Step each[13] failed").await;
 
-    // The picture leads to the table, and the table from page to page; the address says which.
-    browser.click(By::Id("node-1")).await;
+    // The picture leads to the table, by keyboard, and the table from page to page; the address says
+    // which.
+    browser.tab_to("node-1").await;
+    browser.key(Key::Enter).await;
     browser.see("Steps 1 to 200 of 205").await;
     browser.see("each[199]").await;
     browser.follow("Next").await;

@@ -6,7 +6,7 @@ use thirtyfour::prelude::*;
 
 use crate::browser::Browser;
 use crate::site::{Site, User};
-use crate::stage::{BOB, HOST, fragile, launch, long, open, propagate, sign_in};
+use crate::stage::{BOB, HOST, fragile, launch, long, open, propagate, send_password, sign_in};
 
 #[ignore = "cargo xtask browser runs it"]
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +16,7 @@ async fn a_run_is_scheduled_watched_read_retried_and_cancelled() {
     let bob = site.account(BOB);
     let workflow = fragile(&site, &bob);
     let slow = long(&site, &bob);
-    schedules(&browser, &site, workflow).await;
+    schedules(&browser, &site, &bob, workflow).await;
     let page = browser.current_url().await.unwrap();
     sees_a_failure(&browser, &bob).await;
     fs::write(site.path("cure"), "").unwrap();
@@ -35,7 +35,7 @@ async fn a_run_is_scheduled_watched_read_retried_and_cancelled() {
     browser.close().await;
 }
 
-async fn schedules(browser: &Browser, site: &Site, workflow: i64) {
+async fn schedules(browser: &Browser, site: &Site, bob: &User, workflow: i64) {
     // The page that was wanted comes after signing in.
     open(browser, site, "/workflows").await;
     sign_in(browser, BOB).await;
@@ -54,9 +54,28 @@ async fn schedules(browser: &Browser, site: &Site, workflow: i64) {
     browser.fill("p.regions", "left,1\nright,2\nmiddle,3").await;
     browser.press("Show the command line").await;
     browser.see("seqware workflow schedule").await;
+    let command: String =
+        browser.ask("return document.getElementById('command').textContent").await;
+    let same = bob.shell(&command).ok().swid();
+    bob.seqware(&["workflow-run", "cancel", "--accession", &same.to_string()]).ok();
+
+    // The session ends under the hands of who typed all this: nothing is lost, nothing done unasked.
+    browser.delete_all_cookies().await.unwrap();
     browser.press("Schedule").await;
+    browser.see("what you typed is kept").await;
+    send_password(browser, BOB).await;
+    browser.see("You are signed in again").await;
+    browser.see("middle,3").await;
+    browser.press("Send it now").await;
     browser.see("waiting for a launcher on here").await;
     browser.see("not planned yet").await;
+    let values = |run: i64| {
+        let run = run.to_string();
+        bob.seqware(&["workflow-run", "ini", "--accession", &run, "--out", "-"]).ok().stdout
+    };
+    let page = browser.current_url().await.unwrap();
+    let made = page.path_segments().unwrap().next_back().unwrap().parse().unwrap();
+    assert_eq!(values(made), values(same), "the command does the same");
 }
 
 async fn sees_a_failure(browser: &Browser, bob: &User) {

@@ -22,7 +22,7 @@ async fn only_administrators_see_and_change_accounts() {
     assert!(page.contains("new@lab.net") && page.contains("eve@lab.net"));
     let again = ann.post("/accounts", &make).await;
     assert!(
-        again.status == 409 && again.text().contains("there is an account new@lab.net already")
+        again.status == 409 && again.text().contains("There is an account new@lab.net already")
     );
     let short = [("email", "x@lab.net"), ("password", "short"), ("role", "member")];
     let short = ann.post("/accounts", &short).await;

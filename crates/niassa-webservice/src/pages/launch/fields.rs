@@ -123,6 +123,8 @@ pub(super) fn place(fields: &mut [Field], errors: &[String]) -> Vec<String> {
         match field {
             Some(field) => {
                 let own = about.strip_prefix(field.label.as_str()).unwrap_or(about);
+                // How to give it on the command line helps nobody at its field.
+                let own = own.split_once("; --override ").map_or(own, |(what, _)| what);
                 field.errors.push(shown(own.trim_start_matches([':', ' '])));
             }
             None => others.push(shown(error)),
@@ -188,6 +190,13 @@ fn cell(kind: ScalarKind, text: &str) -> Value {
         ScalarKind::Bool => text.parse::<bool>().ok().map(Value::from),
     };
     read.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+impl Field {
+    /// How many lines of a sheet are seen at once.
+    pub(super) fn lines(&self) -> usize {
+        (self.value.lines().count() + 1).clamp(4, 16)
+    }
 }
 
 impl Input {
@@ -285,7 +294,7 @@ steps:
         ];
         let others = place(&mut fields, &errors);
         assert_eq!(fields[1].errors, ["99 is greater than 64"]);
-        assert!(fields[0].errors[0].starts_with("no value is given"));
+        assert_eq!(fields[0].errors, ["no value is given (file, the reads)"]);
         assert_eq!(others, ["something else"]);
     }
 }

@@ -28,10 +28,19 @@ async fn lineage_is_walked_both_ways() {
     );
     assert!(bob.get("/studies").await.page().contains("Phages"));
     assert!(bob.get("/files").await.page().contains("/data/"));
+    assert!(page.contains("Phages"), "what it comes from has a name: {page}");
+    let experiment = json!({"study": study, "title": "Whole genomes", "description": "d"});
+    let experiment = service.user("bob").post("/v1/experiments", &experiment).await.json::<Value>();
+    let sample = json!({"experiment": experiment["swid"], "title": "NA12878", "description": "d"});
+    service.user("bob").post("/v1/samples", &sample).await.json::<Value>();
+    let samples = bob.get("/samples").await.page();
+    assert!(samples.contains("NA12878"), "{samples}");
+    assert!(samples.contains("<a href=\"/studies\" aria-current=\"true\">"), "{samples}");
     let eve = service.browse("eve").await;
     assert_eq!(eve.get(&format!("/objects/{file}")).await.status, 404);
     assert!(eve.get("/studies").await.page().contains("There is no study that you may see"));
     assert!(!eve.get("/files").await.page().contains("/data/"));
+    assert!(!eve.get("/samples").await.page().contains("NA12878"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use niassa_api::runs::{Attempt, Step, StepLog};
 use niassa_metadb::steps::OutlinedStep;
 use niassa_model::step::{StepIndex, StepReason, StepStatus};
 
-use crate::pages::words::{shown, shown_block};
+use crate::pages::words::{sentence, shown, shown_block};
 
 /// Lines of a stream that are shown at once.
 const LINES: usize = 20;
@@ -35,7 +35,7 @@ pub(super) fn failure(root: &Step, steps: &[OutlinedStep], log: Option<&StepLog>
     Failure {
         label: shown(&root.label),
         index: root.index.0,
-        attempt: last.map(|last| place(last, root.attempts.len())).unwrap_or_default(),
+        attempt: last.map(|last| sentence(&place(last, root.attempts.len()))).unwrap_or_default(),
         reason: explain(root.status, reason, last),
         advice: reason.and_then(advice),
         stream: log.and_then(last_lines),
@@ -102,16 +102,16 @@ pub(super) fn meaning(reason: StepReason) -> &'static str {
 fn advice(reason: StepReason) -> Option<&'static str> {
     match reason {
         StepReason::OutOfMemory => Some(
-            "a retry gets the same memory unless the step's `retry:` says more, such as `memory: x2`",
+            "A retry gets the same memory unless the step's `retry:` says more, such as `memory: x2`",
         ),
         StepReason::TimeLimit => {
-            Some("a retry has the same time; ask for more in the step's `time:`")
+            Some("A retry has the same time; ask for more in the step's `time:`")
         }
         StepReason::ProvisionIn => Some(
-            "look whether the file is there and readable for the user of the launcher, then retry",
+            "Look whether the file is there and readable for the user of the launcher, then retry",
         ),
         StepReason::NodeFailure | StepReason::Preempted | StepReason::Lost => {
-            Some("the step may be all right: retry")
+            Some("The step may be all right: retry")
         }
         StepReason::ExitCode
         | StepReason::Signal
@@ -173,7 +173,7 @@ mod tests {
         let failure = failure(&steps[2], &outline, None);
         assert_eq!(failure.label, "early");
         assert_eq!(failure.reason, "its command ended with exit code 7");
-        assert_eq!((failure.attempt.as_str(), failure.others), ("attempt 2 on node1", 1));
+        assert_eq!((failure.attempt.as_str(), failure.others), ("Attempt 2 on node1", 1));
         assert_eq!(root(&outline[..1]), None);
     }
 

@@ -1,4 +1,7 @@
 //! The picture of a plan: groups of steps in columns, each right of all that it waits for.
+//!
+//! A line that passes a column has a lane of its own there, so that it leads behind no group and says nothing
+//! that is not so.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +12,8 @@ use crate::pages::words::{Badge, shown_within, step_badge};
 
 /// More groups than these are no picture any more; the table has them all.
 const MOST: usize = 200;
+/// Lanes for lines that pass columns; further lines lead straight through.
+const MOST_LANES: usize = 400;
 const WIDTH: usize = 168;
 const HEIGHT: usize = 44;
 const GAP_X: usize = 56;
@@ -40,13 +45,39 @@ pub(super) struct Node {
     pub(super) counts: String,
 }
 
-/// A line from one group to another.
+/// A line from one group to another: out of `from`, through the lanes on the way, into `to`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edge {
     pub(super) from: (usize, usize),
     pub(super) to: (usize, usize),
-    /// How far the curve leads straight on at both ends.
-    pub(super) bend: usize,
+    /// Where it enters each column that it passes.
+    pub(super) via: Vec<(usize, usize)>,
+}
+
+impl Edge {
+    /// Writes it as SVG has it: curves between columns, straight on through them.
+    pub(super) fn path(&self) -> String {
+        let bend = GAP_X / 2;
+        let mut path = vec![format!("M{} {}", self.from.0, self.from.1)];
+        let mut at = self.from;
+        for to in self.via.iter().chain([&self.to]) {
+            let (left, right) = (at.0 + bend, to.0 - bend);
+            path.push(format!("C{left} {} {right} {} {} {}", at.1, to.1, to.0, to.1));
+            at = *to;
+            if *to != self.to {
+                at.0 += WIDTH;
+                path.push(format!("H{}", at.0));
+            }
+        }
+        path.join(" ")
+    }
+}
+
+/// What has a place of its own in a column: a group, or the lane of lines that pass.
+struct Slot {
+    column: usize,
+    /// The slots in the column before, or any before, that it is joined to.
+    after: Vec<usize>,
 }
 
 /// Draws groups; nothing where there are too many, or one alone that says no more than its row.
@@ -54,27 +85,29 @@ pub(super) fn draw(groups: &[Group]) -> Option<Graph> {
     if groups.len() < 2 || groups.len() > MOST {
         return None;
     }
-    let columns = columns(groups);
-    let rows = rows(groups, &columns);
-    let place = |group: usize| {
-        (MARGIN + columns[group] * (WIDTH + GAP_X), MARGIN + rows[group] * (HEIGHT + GAP_Y))
+    let (slots, lanes) = slots(groups);
+    let rows = rows(&slots);
+    let place = |slot: usize| {
+        (MARGIN + slots[slot].column * (WIDTH + GAP_X), MARGIN + rows[slot] * (HEIGHT + GAP_Y))
     };
-    let nodes = groups.iter().enumerate().map(|(at, group)| node(group, place(at)));
-    let lines = groups
+    let entry = |slot: usize| (place(slot).0, place(slot).1 + HEIGHT / 2);
+    let edge = |(parent, child): (usize, usize)| {
+        let passed = slots[parent].column + 1..slots[child].column;
+        let lane = |column| lanes.get(&(parent, column)).copied();
+        let from = (place(parent).0 + WIDTH, entry(parent).1);
+        Edge { from, to: entry(child), via: passed.filter_map(lane).map(entry).collect() }
+    };
+    let joined = groups
         .iter()
         .enumerate()
         .flat_map(|(at, group)| group.after.iter().map(move |parent| (*parent, at)));
-    let edges = lines.map(|(parent, child)| {
-        let (from, to) = (place(parent), place(child));
-        let from = (from.0 + WIDTH, from.1 + HEIGHT / 2);
-        Edge { from, to: (to.0, to.1 + HEIGHT / 2), bend: GAP_X / 2 }
-    });
-    let most = |numbers: &[usize]| numbers.iter().max().map_or(0, |most| most + 1);
+    let most = |numbers: &mut dyn Iterator<Item = usize>| numbers.max().map_or(0, |most| most + 1);
+    let columns = most(&mut slots.iter().map(|slot| slot.column));
     Some(Graph {
-        width: 2 * MARGIN + most(&columns) * (WIDTH + GAP_X) - GAP_X,
-        height: 2 * MARGIN + most(&rows) * (HEIGHT + GAP_Y) - GAP_Y,
-        nodes: nodes.collect(),
-        edges: edges.collect(),
+        width: 2 * MARGIN + columns * (WIDTH + GAP_X) - GAP_X,
+        height: 2 * MARGIN + most(&mut rows.iter().copied()) * (HEIGHT + GAP_Y) - GAP_Y,
+        nodes: groups.iter().enumerate().map(|(at, group)| node(group, place(at))).collect(),
+        edges: joined.map(edge).collect(),
     })
 }
 
@@ -114,16 +147,41 @@ fn columns(groups: &[Group]) -> Vec<usize> {
     columns
 }
 
-/// Finds the row of each group within its column: near those that it waits for.
-fn rows(groups: &[Group], columns: &[usize]) -> Vec<usize> {
-    let mut rows = vec![0; groups.len()];
+/// Gives each group a slot, in their order, and behind them the lanes: one for all lines of a group that
+/// pass a column. Where a plan is so wide that lanes would be most of the picture, there are none.
+fn slots(groups: &[Group]) -> (Vec<Slot>, BTreeMap<(usize, usize), usize>) {
+    let columns = columns(groups);
+    let mut slots: Vec<Slot> =
+        columns.iter().map(|column| Slot { column: *column, after: Vec::new() }).collect();
+    let mut lanes = BTreeMap::new();
+    for (child, group) in groups.iter().enumerate() {
+        for parent in &group.after {
+            let mut before = *parent;
+            for column in columns[*parent] + 1..columns[child] {
+                if lanes.len() == MOST_LANES {
+                    break;
+                }
+                before = *lanes.entry((*parent, column)).or_insert_with(|| {
+                    slots.push(Slot { column, after: vec![before] });
+                    slots.len() - 1
+                });
+            }
+            slots[child].after.push(before);
+        }
+    }
+    (slots, lanes)
+}
+
+/// Finds the row of each slot within its column: near those that it is joined to.
+fn rows(slots: &[Slot]) -> Vec<usize> {
+    let mut rows = vec![0; slots.len()];
     let mut by_column: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (at, column) in columns.iter().enumerate() {
-        by_column.entry(*column).or_default().push(at);
+    for (at, slot) in slots.iter().enumerate() {
+        by_column.entry(slot.column).or_default().push(at);
     }
     for members in by_column.values_mut() {
         let middle = |at: &usize| {
-            let after = &groups[*at].after;
+            let after = &slots[*at].after;
             let sum: usize = after.iter().map(|parent| rows[*parent]).sum();
             sum * 1_000 / after.len().max(1)
         };
@@ -180,6 +238,27 @@ mod tests {
         assert!(graph.edges.iter().all(|edge| edge.from.0 < edge.to.0));
         assert!(graph.nodes.iter().all(|node| node.x + WIDTH <= graph.width));
         assert!(graph.nodes.iter().all(|node| node.y + HEIGHT <= graph.height));
+    }
+
+    #[test]
+    fn a_line_leads_behind_no_group() {
+        let groups = of_steps(&[
+            step(0, "fastqc", &[], StepStatus::Success),
+            step(1, "align", &[], StepStatus::Success),
+            step(2, "merge", &[1], StepStatus::Success),
+            step(3, "call", &[2], StepStatus::Success),
+            step(4, "report", &[0, 2, 3], StepStatus::Pending),
+        ]);
+        let graph = draw(&groups).unwrap();
+        for edge in &graph.edges {
+            for (x, y) in &edge.via {
+                let is_under = |node: &&Node| node.x == *x && node.y + HEIGHT / 2 == *y;
+                assert!(!graph.nodes.iter().any(|node| is_under(&node)), "{edge:?}");
+            }
+            assert_eq!(edge.path().matches('H').count(), edge.via.len(), "{}", edge.path());
+        }
+        let passed: Vec<usize> = graph.edges.iter().map(|edge| edge.via.len()).collect();
+        assert_eq!(passed, [0, 0, 2, 1, 0], "of fastqc two columns, of merge one");
     }
 
     #[test]

@@ -9,11 +9,12 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use niassa_api::logs::{LogEnd, LogPart, LogQuery, LogRange, LogStream, LogText};
+use niassa_api::runs::StepQuery;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
 use niassa_model::step::{AttemptNumber, StepIndex};
 
-use super::Head;
+use super::{Head, failure};
 use crate::app::App;
 use crate::error::Failed;
 use crate::pages::answer::{Frame, Unanswered, page};
@@ -21,7 +22,8 @@ use crate::pages::form::query;
 use crate::pages::live::{Listened, Live};
 use crate::pages::visitor::Visitor;
 use crate::pages::words::{Badge, Moment, bytes, moment, shown, shown_block, step_badge};
-use crate::usecases::{look, read_log};
+use crate::usecases::look::{self, Part};
+use crate::usecases::read_log;
 
 /// Bytes of a piece.
 const PIECE: u32 = 64 * 1024;
@@ -33,7 +35,8 @@ const EVERY: u32 = 2;
 struct LogPage {
     frame: Frame,
     head: Head,
-    step: u32,
+    /// What people call the step.
+    step: String,
     machine: Option<String>,
     streams: [(&'static str, String, bool); 2],
     /// Where the log grows: the part that is asked for again.
@@ -103,10 +106,13 @@ pub(in crate::pages) async fn log(
             None => Ok(Html(still).into_response()),
         };
     }
+    let before = Part { limit: 1, after: failure::before(wanted.step) };
+    let step = look::steps(&app, &access, wanted.run, &StepQuery::default(), before).await?;
+    let label = step.first().map(|step| shown(&step.label)).unwrap_or_default();
     Ok(page(&LogPage {
         frame: Frame::of(&visitor, format!("Log of step {} of run {}", wanted.step, wanted.run)),
         head: Head::of(&run, "logs"),
-        step: wanted.step.0,
+        step: label,
         machine: part.machine.as_deref().map(shown),
         streams: [LogStream::Stdout, LogStream::Stderr].map(|stream| wanted.tab(stream)),
         live,

@@ -9,6 +9,7 @@ use niassa_bundle::ini;
 use niassa_metadb::reports::ReportedFile;
 use niassa_model::accession::Accession;
 use niassa_model::account::Action;
+use niassa_model::step::StepStatus;
 
 use super::{Head, Named};
 use crate::app::App;
@@ -227,7 +228,8 @@ fn log(run: Accession, log: &StepLog) -> Log {
         label: shown(&log.label),
         attempt: log.attempt.0,
         badge: step_badge(log.status),
-        machine: log.machine.as_deref().map(shown),
+        // What was skipped was nowhere.
+        machine: log.machine.as_deref().filter(|_| log.status != StepStatus::Skipped).map(shown),
         streams: stderr.into_iter().chain(stdout).collect(),
     }
 }

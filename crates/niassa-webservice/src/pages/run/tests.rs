@@ -167,7 +167,10 @@ async fn every_one_of_five_thousand_steps_is_reached_by_links() {
     }
     assert_eq!((seen, pages), (5_000, 25));
     let failed = format!("{}/steps?status=failed", run.page());
-    assert!(bob.get(&run.page()).await.page().contains(&failed), "the tile leads there");
+    let overview = bob.get(&run.page()).await.page();
+    assert!(overview.contains(&failed), "the tile leads there");
+    assert!(overview.contains("Each bar is a group of steps"), "too many for a bar each");
+    assert!(!overview.contains("The plan has"), "all of them are looked at");
     let page = bob.get(&failed).await.page();
     assert!(page.contains("1 step, failed.") && page.contains("call[4320]"), "{page}");
     let page = bob.get(&format!("{}/steps?group=call&page=25", run.page())).await.page();
@@ -186,6 +189,22 @@ async fn wide(service: &TestService) -> Launched<'_> {
     steps.extend((0..4_998).map(|element| ("call", Some(element), &[0][..])));
     steps.push(("merge", None, &parents));
     service.launch(&steps).await
+}
+
+#[tokio::test]
+async fn a_plan_of_more_steps_than_are_drawn_says_so_and_its_table_has_all() {
+    let service = service().await;
+    let workflow = service.workflow().await;
+    service.run_of_bob(workflow).await;
+    let steps: Vec<(&str, Option<u32>, &[u32])> =
+        (0..10_001).map(|element| ("call", Some(element), &[][..])).collect();
+    let run = service.launch(&steps).await;
+    let bob = service.browse("bob").await;
+    let page = bob.get(&run.page()).await.page();
+    assert!(page.contains("The plan has 10001 steps.") && page.contains("first 10000 of them"));
+    assert!(page.contains(&format!("<a href=\"{}/steps\">the table of steps</a>", run.page())));
+    let last = bob.get(&format!("{}/steps?page=51", run.page())).await.page();
+    assert!(last.contains("Steps 10001 to 10001 of 10001") && last.contains("call[10000]"));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! When steps waited and when they ran, and which of them decided how long the run took.
 
+mod grouped;
+
 use std::collections::{HashMap, HashSet};
 
 use niassa_api::runs::{Attempt, Step};
@@ -8,15 +10,16 @@ use niassa_model::step::StepIndex;
 use niassa_model::time::Timestamp;
 
 use crate::pages::words::{Badge, shown_within, span, step_badge};
+pub(super) use grouped::{Stretch, draw as draw_groups, stretches};
 
 /// More steps than these are not drawn; the table has them all.
 const MOST: usize = 100;
-const WIDTH: usize = 900;
-const LABELS: usize = 180;
+const WIDTH: usize = 1_140;
+const LABELS: usize = 200;
 const ROW: usize = 24;
 const TOP: usize = 26;
 /// Characters of a label that fit.
-const LABEL: usize = 22;
+const LABEL: usize = 24;
 
 /// The times of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +39,8 @@ pub(super) struct Timeline {
     pub(super) height: usize,
     pub(super) rows: Vec<Row>,
     pub(super) marks: Vec<Mark>,
+    /// Whether each row is a group of steps and not one step.
+    pub(super) is_grouped: bool,
 }
 
 /// A step as it is drawn.
@@ -127,6 +132,7 @@ pub(super) fn draw(
         height: TOP + steps.len() * ROW + 4,
         rows: rows.collect(),
         marks: scale.marks(),
+        is_grouped: false,
     })
 }
 
@@ -177,7 +183,7 @@ impl Scale {
         let mark = |quarter: i64| {
             let since = self.span / 4 * quarter;
             let at = Timestamp::from_micros(self.began.as_micros().saturating_add(since));
-            Mark { x: self.x(at), text: span(since) }
+            Mark { x: self.x(at), text: if since == 0 { "0".to_owned() } else { span(since) } }
         };
         (0..4).map(mark).collect()
     }

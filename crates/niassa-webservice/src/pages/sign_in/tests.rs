@@ -72,7 +72,7 @@ async fn a_wrong_password_is_told_and_guessing_is_stopped_with_that_of_headers()
     assert_eq!(answer.status, 401);
     let page = answer.text();
     assert!(
-        page.contains("the address or the password is not right") && page.contains("/runs?q=x")
+        page.contains("The address or the password is not right") && page.contains("/runs?q=x")
     );
     assert!(!page.contains("wrong\""));
     for _ in 0..19 {
@@ -142,7 +142,7 @@ async fn a_form_that_met_the_end_of_its_session_is_kept() {
     let answer = browser.post("/runs/bulk", &[("do", "retry"), ("run", "7"), ("x", typed)]).await;
     assert_eq!(answer.status, 401);
     let page = answer.text();
-    assert!(page.contains("your session has ended") && !page.contains("<b>"));
+    assert!(page.contains("Your session has ended") && !page.contains("<b>"));
     let kept = "do=retry&run=7&x=%3Cb%3E%22two%0Alines%22%3C%2Fb%3E";
     assert!(page.contains(&kept.replace('&', "&#38;")), "{page}");
     let form = [("email", BOB), ("password", PASSWORD), ("next", "/runs/bulk"), ("kept", kept)];

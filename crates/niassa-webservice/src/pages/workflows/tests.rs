@@ -38,7 +38,7 @@ async fn a_grid_shows_which_step_fails() {
     }
     let page = service.browse("bob").await.get(&format!("/workflows/{workflow}")).await.page();
     assert!(page.contains("<th scope=\"col\">index</th><th scope=\"col\">call</th>"), "{page}");
-    assert!(page.contains("1 of 2 4.0 s") && page.contains("2 of 2 4.0 s"), "{page}");
+    assert!(page.contains("1 of 2, 4.0 s") && page.contains("2 of 2, 4.0 s"), "{page}");
     let page = service.browse("eve").await.get(&format!("/workflows/{workflow}")).await.page();
     assert!(page.contains("No run of it is there that you may see"));
 }
