@@ -129,6 +129,24 @@ macro_rules! in_need {
     };
 }
 
+/// What `ABANDONED_CANCELS` finds.
+macro_rules! abandoned_cancels {
+    () => {
+        concat!(
+            "select r.swid from run r where r.owner = $1 \
+        and (r.owner = $5 or ",
+            granted!("r.owner", "$5", "r.host"),
+            ") and r.status = 'submitted_cancel' \
+        and (cast($2 as text) is null or r.host in (select value ->> 0 from json_each($2))) \
+        and r.place_key is null and r.claim_until <= $3 \
+        and (cast($4 as text) is null or r.host = $4) \
+        order by r.swid limit 100"
+        )
+    };
+}
+#[cfg(test)]
+pub(crate) use abandoned_cancels;
+
 sql! {
     /// How many runs with a label wait. `$8`: the label.
     COUNT_WITH_LABEL = counted!("and r.host = $8");
@@ -148,12 +166,7 @@ sql! {
     /// Runs that were cancelled, were never recorded by a launcher, and are held by nobody.
     /// `$1`: owner; `$2`: labels that the token allows; `$3`: time; `$4`: label, or none; `$5`:
     /// caller.
-    ABANDONED_CANCELS = concat!("select r.swid from run r where r.owner = $1 \
-        and (r.owner = $5 or ", granted!("r.owner", "$5", "r.host"), ") and r.status = 'submitted_cancel' \
-        and (cast($2 as text) is null or r.host in (select value ->> 0 from json_each($2))) \
-        and r.place_key is null and r.claim_until <= $3 \
-        and (cast($4 as text) is null or r.host = $4) \
-        order by r.swid limit 100");
+    ABANDONED_CANCELS = abandoned_cancels!();
     /// Waiting runs with a label that demand an engine which is not served, and of which nobody was
     /// told. `$1`: owner; `$2`: labels that the token allows; `$3`: label; `$4`: engines; `$5`:
     /// caller.

@@ -85,13 +85,10 @@ on_both! {
         let site = Launches::new(metadb).await;
         site.schedule("here").await;
         let explain = match site.metadb.dialect() {
-            Dialect::Sqlite => "explain query plan ",
-            Dialect::Postgres => "explain ",
+            Dialect::Sqlite => concat!("explain query plan ", candidates::abandoned_cancels!()),
+            Dialect::Postgres => concat!("explain ", candidates::abandoned_cancels!()),
         };
-        let named = |(name, _): &&(&str, &str)| *name == "ABANDONED_CANCELS";
-        let (_, statement) = candidates::CATALOGUE.iter().find(named).unwrap();
-        let question = [explain, statement].concat();
-        let rows = sqlx::query(sqlx::AssertSqlSafe(question))
+        let rows = sqlx::query(explain)
             .bind(site.bob.account.0)
             .bind(None::<String>)
             .bind(0_i64)
