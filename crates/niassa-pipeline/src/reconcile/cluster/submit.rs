@@ -1,8 +1,12 @@
 //! Handing attempts over to a scheduler, wave by wave.
 //!
-//! A wave is what has a seen job for each step before it. Steps without such steps are handed over held, so
-//! that nothing runs before the service has agreed and everything behind is in the queue. Intents are
-//! durable before the first call; what a call leaves in doubt is cleared up by the next look.
+//! A wave is what has a job for each step before it. Steps without such steps are handed over held, so that
+//! nothing runs before the service has agreed and everything behind is in the queue. Intents are durable
+//! before the first call; what a call leaves in doubt is cleared up by the next look.
+//!
+//! From one wave to the next a job counts that the scheduler has just acknowledged; the whole is looked at
+//! once, in the end. Should the scheduler crash in between and deal the number out again, what waits for it
+//! may be started early: then the step runner finds that the step before has not succeeded, and runs nothing.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -38,8 +42,8 @@ pub(super) fn hand_over(
     waits: ClusterWaits,
 ) -> Result<(), PipelineError> {
     let array_limit = OnceLock::new();
-    let mut is_full = false;
-    while !is_full {
+    let mut shown = Shown::Looked;
+    loop {
         let jobs = JobsByRun::of(&queue);
         let handed = hand_over_wave(cluster, runs, |position, run| {
             if run.word != Word::Go || run.wish() != Wish::GoOn {
@@ -54,21 +58,70 @@ pub(super) fn hand_over(
                 Vec::new()
             })
         });
+        let mut room = Room::Free;
         if handed.is_empty() {
-            break;
+            if shown == Shown::Looked {
+                break;
+            }
+        } else {
+            let acknowledged = acknowledged(&handed);
+            room = note_all(runs, handed, now)?;
+            failpoint::reach("launcher.noted");
+            if let (Some(jobs), Room::Free) = (acknowledged, room) {
+                queue.jobs.extend(jobs);
+                shown = Shown::InPart;
+                continue;
+            }
         }
-        is_full = note_all(runs, handed, now)?;
-        failpoint::reach("launcher.noted");
         match cluster.scheduler.look() {
-            Ok(seen) => queue = seen,
+            Ok(seen) => (queue, shown) = (seen, Shown::Looked),
             Err(silent) => {
                 tracing::warn!(engine = %cluster.place.engine, %silent, "the queue is not shown");
                 return Ok(());
             }
         }
+        if room == Room::Full {
+            break;
+        }
     }
     note_queue(runs, &queue);
     Ok(())
+}
+
+/// Where what is known of the queue comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// The scheduler has shown all of it.
+    Looked,
+    /// Some of it was only acknowledged.
+    InPart,
+}
+
+/// Whether the queue takes jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Free,
+    Full,
+}
+
+/// Makes of a wave's acknowledged jobs what a look would show. Nothing where only a look tells: how elements
+/// of an array are numbered, and whether there is a job behind a failed call.
+fn acknowledged(handed: &[(Waiting, Handed)]) -> Option<Vec<SeenJob>> {
+    let job = |(waiting, result): &(Waiting, Handed)| match (result, waiting.request.elements) {
+        (Some(Ok(id)), None) => Some(SeenJob {
+            id: id.clone(),
+            name: waiting.request.name.clone(),
+            element: None,
+            state: match waiting.request.hold {
+                Hold::Held => JobState::Held,
+                Hold::Free => JobState::Waiting,
+            },
+            words: String::new(),
+            node: None,
+        }),
+        _ => None,
+    };
+    handed.iter().map(job).collect()
 }
 
 /// What a wave is made with.
@@ -264,13 +317,13 @@ fn live<'jobs>(jobs: &'jobs JobsByAttempt<'_>, key: &AttemptKey) -> Option<&'job
     jobs.get(key)?.iter().copied().find(|job| job.state.is_live())
 }
 
-/// Writes down what became of each job. Tells whether the queue is full.
+/// Writes down what became of each job. Tells whether the queue takes more.
 fn note_all(
     runs: &mut [ClaimedRun],
     handed: Vec<(Waiting, Handed)>,
     now: Timestamp,
-) -> Result<bool, PipelineError> {
-    let mut is_full = false;
+) -> Result<Room, PipelineError> {
+    let mut room = Room::Free;
     let mut entries: BTreeMap<usize, Vec<Entry>> = BTreeMap::new();
     for (Waiting { position, request, .. }, result) in handed {
         let name = request.name;
@@ -285,7 +338,7 @@ fn note_all(
                 (Entry::Refused { name, words }, Some(Note::Trouble(note)))
             }
             Some(Err(SubmitError::Full(words))) => {
-                is_full = true;
+                room = Room::Full;
                 let note = Note::Progress(format!("the queue takes no more jobs now: {words}"));
                 (Entry::Withdrawn { name, parents: withdrawn }, Some(note))
             }
@@ -309,7 +362,7 @@ fn note_all(
             run.look.journal.take(Line { at: now, entry });
         }
     }
-    Ok(is_full)
+    Ok(room)
 }
 
 /// Notes which attempts have a job, and which of these are held and not yet let go.
