@@ -113,8 +113,8 @@ struct Shared {
     http: OnceLock<reqwest::Client>,
     /// The service's time in its latest answer, and when that came.
     told: Mutex<Option<(Timestamp, Instant)>>,
-    /// Which deployment the service is, as its first answer said.
-    deployment: OnceLock<String>,
+    /// Which deployment the service is, as its latest answer said.
+    deployment: Mutex<Option<String>>,
 }
 
 impl Client {
@@ -127,7 +127,7 @@ impl Client {
                 config,
                 http: OnceLock::new(),
                 told: Mutex::new(None),
-                deployment: OnceLock::new(),
+                deployment: Mutex::new(None),
             }),
         })
     }
@@ -143,17 +143,18 @@ impl Client {
 
     /// Returns what tells the service's deployment from every other one; nothing before its first answer,
     /// and nothing where an older service does not say it.
-    pub fn deployment(&self) -> Option<&str> {
-        self.shared.deployment.get().map(String::as_str)
+    pub fn deployment(&self) -> Option<String> {
+        self.shared.deployment.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Remembers the time that an answer tells, and of which deployment it is.
     fn heard(&self, headers: &reqwest::header::HeaderMap) {
-        if self.shared.deployment.get().is_none()
-            && let Some(id) = headers.get(DEPLOYMENT_HEADER).and_then(|id| id.to_str().ok())
-            && is_deployment(id)
-        {
-            self.shared.deployment.get_or_init(|| id.to_owned());
+        let id = headers.get(DEPLOYMENT_HEADER).and_then(|id| id.to_str().ok());
+        if let Some(id) = id.filter(|id| is_deployment(id)) {
+            let mut known = self.shared.deployment.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.as_deref() != Some(id) {
+                *known = Some(id.to_owned());
+            }
         }
         let date = headers.get(reqwest::header::DATE).and_then(|date| date.to_str().ok());
         if let Some(time) = date.and_then(Timestamp::from_http_date) {

@@ -62,17 +62,18 @@ sql! {
     /// Remembers launchers. `$1`: account; `$2`: label; `$3`: rows of user and machine; `$4`: time;
     /// `$5`: before when a row is written again; `$6`: most rows of an account.
     ///
-    /// The label is compared as an expression: an index of labels would lead through all runs there ever
-    /// were with it, the one of statuses leads to those that wait.
+    /// Of each account the thousand runs are looked at that are offered next: the oldest of these.
     REMEMBER = "insert into launcher (account, host, os_user, machine, seen_at, \
             oldest_waiting_micros) \
         select cast($1 as bigint), $2, j.value ->> 0, j.value ->> 1, cast($4 as bigint), \
             coalesce(cast($4 as bigint) - (select min(o.created_at) from ( \
-                select (select r.created_at from run r where r.owner = w.owner \
-                    and r.host || '' = $2 and r.status = w.status order by r.swid limit 1) as created_at \
-                from (select cast($1 as bigint) as owner, 'submitted' as status union all \
-                    select cast($1 as bigint), 'submitted_retry' union all \
-                    select g.owner, 'submitted' from launch_grant g \
+                select (select min(n.created_at) from (select r.created_at from run r \
+                    where r.owner = w.owner and r.host = $2 \
+                        and r.status in ('submitted', 'submitted_retry') \
+                    order by r.claims_without_record, r.priority desc, r.swid limit 1000) n) \
+                    as created_at \
+                from (select cast($1 as bigint) as owner union all \
+                    select g.owner from launch_grant g \
                     where g.grantee = $1 and g.host = $2 and g.revoked_at is null \
                         and (g.expires_at is null or g.expires_at > $4)) w) o), 0) \
         from json_each($3) j where (select count(*) from launcher l where l.account = $1) < $6 \

@@ -1,20 +1,21 @@
 //! Which deployments use a work directory.
 //!
-//! Runs of two services on one work directory never meet: their directories have names of their own. But
-//! whoever clears it away, counts its files, or takes in what a restored MetaDB does not know, takes the runs
+//! Runs of two services on one work directory do not meet: their directories have names of their own, unless one
+//! MetaDB is a copy of the other. But whoever clears it away, counts its files, or takes in what a restored MetaDB does not know, takes the runs
 //! of both. So launchers leave a mark for their deployment, and say when there is a fresh one of another.
 //! Marks are hints: where they cannot be written or read nothing is said, and work goes on.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use niassa_api::client::Client;
 use niassa_model::time::{Clock, Timestamp};
 use niassa_pipeline::place::{machine, os_user};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::SystemClock;
@@ -82,10 +83,10 @@ pub fn leave_and_look(work_dir: &Path, client: &Client, now: Timestamp) -> Optio
     let own = client.deployment()?;
     let service = client.url().to_owned();
     let left_by = LeftBy { service, user: os_user(), machine: machine() };
-    if let Err(error) = leave(work_dir, own, &left_by, now) {
+    if let Err(error) = leave(work_dir, &own, &left_by, now) {
         tracing::debug!(%error, "the work directory is not marked as this deployment's");
     }
-    warning(work_dir, &others(work_dir, own, now))
+    warning(work_dir, &others(work_dir, &own, now))
 }
 
 /// Finds other deployments that used a work directory within the last days.
@@ -162,8 +163,13 @@ fn make(folder: &Path, work_dir: &Path) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> Option<OtherDeployment> {
-    let file = File::open(path).ok()?;
-    let used_at = changed_at(&file.metadata().ok()?);
+    // Where others may write too, anything may lie there: a pipe must not be waited for.
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let options = options.read(true).custom_flags(flags.bits().cast_signed());
+    let file = options.open(path).ok()?;
+    let about = file.metadata().ok().filter(fs::Metadata::is_file)?;
+    let used_at = changed_at(&about);
     let mut text = Vec::new();
     file.take(MARK_BYTES).read_to_end(&mut text).ok()?;
     Some(OtherDeployment { used_at, left_by: serde_json::from_slice(&text).ok() })
@@ -200,7 +206,7 @@ mod tests {
     fn age(folder: &Path, deployment: &str, by: Duration) {
         for entry in fs::read_dir(folder.join(FOLDER)).unwrap().flatten() {
             if entry.file_name().to_string_lossy().starts_with(deployment) {
-                let file = File::options().write(true).open(entry.path()).unwrap();
+                let file = fs::File::options().write(true).open(entry.path()).unwrap();
                 file.set_modified(file.metadata().unwrap().modified().unwrap() - by).unwrap();
             }
         }
@@ -267,5 +273,16 @@ mod tests {
         age(at, "a1", Duration::from_hours(2));
         marked(at, "a1", now);
         assert_ne!(made(), before);
+    }
+
+    #[test]
+    fn a_pipe_among_the_marks_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FOLDER)).unwrap();
+        let pipe = folder.path().join(FOLDER).join("b2-0");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let now = Timestamp::from_micros(changed_at(&fs::metadata(&pipe).unwrap()).as_micros() + 1);
+        assert!(others(folder.path(), "a1", now).is_empty());
     }
 }

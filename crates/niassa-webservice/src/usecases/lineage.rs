@@ -47,7 +47,8 @@ pub(crate) async fn above(
         if !known.insert(number) {
             continue;
         }
-        if above.objects.len() == ABOVE {
+        // Also those that the caller may not see are looked up. One of the known is the object itself.
+        if known.len() > ABOVE + 1 {
             above.is_cut = true;
             break;
         }

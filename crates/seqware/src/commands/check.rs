@@ -92,7 +92,7 @@ async fn of_settings(settings: &Settings, context: &Context) -> Vec<Section> {
     let launching = launcher::probes(settings, client.as_ref(), context.now()).await;
     let deployment = client.as_ref().and_then(Client::deployment);
     let mut of_work = work::probes(settings, &context.surroundings, context.now());
-    of_work.extend(work::of_deployments(settings, deployment, context.now()));
+    of_work.extend(work::of_deployments(settings, deployment.as_deref(), context.now()));
     vec![
         section("Settings and engine", of_settings),
         section("Web Service", found),

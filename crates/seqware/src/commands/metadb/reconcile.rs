@@ -62,7 +62,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
     }
     let client = context.client()?;
     let known = known(&client, &kept.runs).await?;
-    let others = client.deployment().map(|own| deployments::others(&work_dir, own, context.now()));
+    let others = client.deployment().map(|own| deployments::others(&work_dir, &own, context.now()));
     if let Some(others) = others.filter(|others| !others.is_empty()) {
         let named = deployments::named(&others);
         context.ui.note(&format!(

@@ -43,7 +43,7 @@ pub async fn run(args: Args, context: &mut Context) -> Result<Exit, Failure> {
 fn changes(add: &[Mark], remove: &[Mark]) -> String {
     let added = add.iter().map(|mark| format!(" +{mark}"));
     let removed = remove.iter().map(|mark| format!(" -{mark}"));
-    added.chain(removed).fold("Marks".to_owned(), |line, word| line + &word)
+    added.chain(removed).fold("Marks".to_owned(), |line, word| line + word.as_str())
 }
 
 #[cfg(test)]
