@@ -102,10 +102,10 @@ pub(super) fn meaning(reason: StepReason) -> &'static str {
 fn advice(reason: StepReason) -> Option<&'static str> {
     match reason {
         StepReason::OutOfMemory => Some(
-            "A retry gets the same memory unless the step's `retry:` says more, such as `memory: x2`",
+            "A retry gets the same memory, unless the workflow's rule for retries of this step asks for more",
         ),
         StepReason::TimeLimit => {
-            Some("A retry has the same time; ask for more in the step's `time:`")
+            Some("A retry has the same time, unless the workflow is changed to ask for more")
         }
         StepReason::ProvisionIn => Some(
             "Look whether the file is there and readable for the user of the launcher, then retry",

@@ -179,14 +179,36 @@ impl Scale {
         Bar { x, width: end.saturating_sub(x).max(2), badge, text }
     }
 
+    /// Marks round times, at most six. One too near the end would have no room for its words.
     fn marks(&self) -> Vec<Mark> {
-        let mark = |quarter: i64| {
-            let since = self.span / 4 * quarter;
+        let every = mark_every(self.span);
+        let mark = |since: i64| {
             let at = Timestamp::from_micros(self.began.as_micros().saturating_add(since));
-            Mark { x: self.x(at), text: if since == 0 { "0".to_owned() } else { span(since) } }
+            Mark { x: self.x(at), text: if since == 0 { "0".to_owned() } else { round(since) } }
         };
-        (0..4).map(mark).collect()
+        let times = (0..6).map(|number| number * every);
+        times.take_while(|since| *since <= self.span - self.span / 12).map(mark).collect()
     }
+}
+
+/// How far the marks of a picture are apart that shows so long a time, in microseconds.
+fn mark_every(shown: i64) -> i64 {
+    const MILLISECONDS: [i64; 24] = [
+        1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000,
+        300_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000,
+    ];
+    let few = |every: &i64| shown / every < 6;
+    let in_a_day = MILLISECONDS.into_iter().map(|every| every * 1_000).find(few);
+    let days = shown / 6 / 86_400_000_000 + 1;
+    in_a_day.unwrap_or(days * 86_400_000_000)
+}
+
+/// Writes a round time without the unit in which it has nothing.
+fn round(micros: i64) -> String {
+    let text = span(micros);
+    let nothing = [" 0 s", " 0 min", " 0 h"];
+    let short = nothing.iter().find_map(|end| text.strip_suffix(end)).map(str::to_owned);
+    short.unwrap_or_else(|| text.replace(".0 s", " s"))
 }
 
 /// When an attempt could have started: when all before it had ended, or the attempt before.
@@ -306,5 +328,24 @@ mod tests {
             .map(|i| ran(step(i, "a", &[], StepStatus::Success), &[(1, Some(2))]))
             .collect();
         assert_eq!(drawn(&many), None);
+    }
+
+    #[test]
+    fn marks_stand_at_round_times_and_are_few() {
+        let marked = |shown: i64| {
+            let scale = Scale { began: at(0), span: shown };
+            scale.marks().into_iter().map(|mark| mark.text).collect::<Vec<_>>().join(", ")
+        };
+        let second = 1_000_000;
+        assert_eq!(marked(124 * 60 * second), "0, 30 min, 1 h, 1 h 30 min");
+        assert_eq!(marked(7 * second), "0, 2 s, 4 s, 6 s");
+        assert_eq!(marked(3 * 86_400 * second), "0, 1 d, 2 d");
+        assert_eq!(marked(1), "0", "an instant");
+        for shown in (1..60).map(|power| 2_i64.pow(power)) {
+            assert!(
+                (1..=6).contains(&Scale { began: at(0), span: shown }.marks().len()),
+                "{shown}"
+            );
+        }
     }
 }
