@@ -5,6 +5,7 @@
 //! further attempt, or because the engine has nothing of it although it is active. That last case
 //! is a launcher that was killed between its record and its orders.
 
+mod archives;
 mod cluster;
 pub(crate) mod facts;
 mod notes;
@@ -33,6 +34,7 @@ use crate::engine::cluster::calls as scheduler;
 use crate::engine::local::journal::{self, Offsets};
 use crate::engine::local::watch::Watch;
 use crate::reconcile::{Listener, PipelineError, PipelineSettings, Reconciler, Snapshot, blocking};
+use archives::{ToldArchives, Untold};
 use cluster::ClusterWatch;
 use offsets::OffsetsFile;
 use pauses::Pauses;
@@ -42,6 +44,13 @@ const LIST_EVERY: Duration = Duration::from_secs(1);
 
 /// How often active runs are compared with everything the engine has.
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
+
+/// How often a comparison looks for ended attempts that journals do not tell any more, in the directories
+/// of runs that go on. The first one of a process always does.
+const ARCHIVES_EVERY: Duration = Duration::from_mins(5);
+
+/// Runs whose ended attempts are in memory at a time.
+const ARCHIVES_AT_A_TIME: usize = 100;
 
 /// Which runs to look after, of those this OS user launched from this work directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,6 +84,10 @@ pub struct Propagator {
     active: BTreeMap<Accession, ActiveRun>,
     listed_at: Option<Instant>,
     compared_at: Option<Instant>,
+    archives: ToldArchives,
+    archives_told_at: Option<Instant>,
+    /// Active runs that could not be read, and were told to be.
+    unread: HashSet<Accession>,
     pauses: Pauses,
     clusters: Vec<ClusterWatch>,
     marks: EndedMarks,
@@ -100,6 +113,7 @@ impl Propagator {
     ) -> Result<Self, PipelineError> {
         let reconciler = Reconciler::new(client, settings, clock)?;
         let offsets = OffsetsFile::open(&reconciler.home, identity, &filter);
+        let archives = ToldArchives::open(&reconciler.home, identity, &filter);
         let clusters = reconciler.clusters.served.iter();
         let clusters = clusters
             .map(|cluster| ClusterWatch::new(cluster.clone(), reconciler.work_dir(), identity))
@@ -115,6 +129,9 @@ impl Propagator {
             active: BTreeMap::new(),
             listed_at: None,
             compared_at: None,
+            archives,
+            archives_told_at: None,
+            unread: HashSet::new(),
             pauses: Pauses::default(),
             clusters,
         })
@@ -157,18 +174,15 @@ impl Propagator {
         let ours = news.into_iter().filter(|(key, _)| self.is_active(key.run, &key.tag)).collect();
         self.record(ours, &mut report).await?;
         crate::failpoint::reach("propagator.recorded");
-        self.offsets.keep(offsets)?;
+        self.offsets.keep(offsets, self.reconciler.clock.now())?;
         crate::failpoint::reach("propagator.kept");
-        let mut need: Vec<Accession> = self
-            .active
-            .iter()
-            .filter(|(_, run)| run.need == Need::Action)
-            .map(|(s, _)| *s)
-            .collect();
+        let mut need = Vec::new();
         if self.compared_at.is_none_or(|at| at.elapsed() >= COMPARE_EVERY) {
-            need.extend(self.compare(&mut report).await?);
+            need = self.compare(&mut report).await?;
             self.compared_at = Some(Instant::now());
         }
+        let asks = self.active.iter().filter(|(_, run)| run.need == Need::Action);
+        need.extend(asks.map(|(swid, _)| *swid));
         let place = self.reconciler.place.clone();
         for run in self.act(&place, need, on).await? {
             // What is still needed is told by the next facts, or by the next list.
@@ -280,7 +294,7 @@ impl Propagator {
     }
 
     /// Compares active runs with everything the engine has. What it knows is recorded once more;
-    /// runs of which it has nothing open are returned.
+    /// runs of which it has nothing open are returned. One that cannot be read keeps only itself.
     async fn compare(
         &mut self,
         report: &mut PropagateReport,
@@ -293,11 +307,51 @@ impl Propagator {
         let home = self.reconciler.home.clone();
         let snapshot = blocking(move || Snapshot::to_compare(&home, &wanted)).await??;
         let open = snapshot.runs_with_open_attempts();
-        let idle: HashSet<Accession> =
-            self.active.keys().copied().filter(|swid| !open.contains(swid)).collect();
+        for (run, why) in snapshot.unread() {
+            self.tell_unread(*run, why);
+        }
+        let is_idle =
+            |swid: &Accession| !open.contains(swid) && !snapshot.unread().contains_key(swid);
+        let idle: HashSet<Accession> = self.active.keys().copied().filter(is_idle).collect();
         let known = snapshot.news(|key| idle.contains(&key.run));
         self.record(known, report).await?;
+        if self.archives_told_at.is_none_or(|at| at.elapsed() >= ARCHIVES_EVERY) {
+            self.tell_archived(&open, report).await?;
+            self.archives_told_at = Some(Instant::now());
+        }
         Ok(idle.into_iter().filter(|swid| self.active.contains_key(swid)).collect())
+    }
+
+    /// Records ended attempts of some runs that journals do not tell any more.
+    async fn tell_archived(
+        &mut self,
+        runs: &HashSet<Accession>,
+        report: &mut PropagateReport,
+    ) -> Result<(), PipelineError> {
+        let active = self.active.iter().filter(|(swid, _)| runs.contains(swid));
+        let runs: Vec<(Accession, RunTag)> =
+            active.map(|(swid, run)| (*swid, run.tag.clone())).collect();
+        for some in runs.chunks(ARCHIVES_AT_A_TIME) {
+            let (work_dir, told) = (self.reconciler.work_dir().to_owned(), self.archives.of(some));
+            let untold = blocking(move || Untold::read(&work_dir, told)).await?;
+            for (run, why) in &untold.unread {
+                self.tell_unread(*run, why);
+            }
+            let (news, read) = untold.into_parts();
+            self.record(news, report).await?;
+            self.archives.are_told(read);
+            self.archives.keep(self.active.iter().map(|(swid, run)| (swid, &run.tag)))?;
+        }
+        let active = &self.active;
+        self.unread.retain(|run| active.contains_key(run));
+        Ok(())
+    }
+
+    /// Tells people once that a run cannot be read.
+    fn tell_unread(&mut self, run: Accession, why: &str) {
+        if self.unread.insert(run) {
+            tracing::warn!(%run, why, "what has ended of a run cannot be read; it is left as it is");
+        }
     }
 
     /// Claims runs of a place that need somebody and does what is missing; returns those it had.

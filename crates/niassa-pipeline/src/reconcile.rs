@@ -349,10 +349,12 @@ fn decide_each(
 
 fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, Refused> {
     let Prepared { claim, run, plan_sha256, .. } = prepared;
-    let decided = decide_run(&run, snapshot, claim.desire, &claim.retries)
-        .and_then(|decision| make_attempts(&run, &decision).map(|()| decision))
-        .and_then(|decision| Ok((decision, run.dir.accessions()?)));
-    match decided {
+    let decided = || -> Result<_, NotPrepared> {
+        let decision = decide_run(&run, snapshot, claim.desire, &claim.retries)?;
+        make_attempts(&run, &decision)?;
+        Ok((decision, run.dir.accessions()?))
+    };
+    match decided() {
         Ok((decision, accessions)) => Ok(Ready {
             claim,
             run,
@@ -360,7 +362,7 @@ fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, Ref
             decision,
             accessions: accessions.unwrap_or_default(),
         }),
-        Err(error) => Err(Box::new((claim, error.into()))),
+        Err(why) => Err(Box::new((claim, why))),
     }
 }
 
@@ -385,3 +387,6 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T, PipelineError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| PipelineError::Broken)
 }
+
+#[cfg(test)]
+mod tests;

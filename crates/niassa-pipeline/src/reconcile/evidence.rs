@@ -17,6 +17,7 @@ use niassa_model::run::reconcile::{
 use niassa_model::step::{AttemptKey, AttemptNumber, StepIndex};
 use niassa_model::time::Timestamp;
 
+use super::prepare::NotPrepared;
 use crate::engine::local::journal::Evidence;
 use crate::engine::local::{
     LocalError, LocalHome, Order, Provisioning, Start, archive, inbox, journal,
@@ -37,6 +38,8 @@ pub(crate) struct OpenRun {
 pub(crate) struct Snapshot {
     journal: HashMap<AttemptKey, Evidence>,
     waiting: HashSet<AttemptKey>,
+    /// Runs of which it cannot be told now what has ended, with the reason.
+    unread: HashMap<Accession, String>,
 }
 
 impl Snapshot {
@@ -46,7 +49,7 @@ impl Snapshot {
         wanted: &HashSet<(Accession, RunTag)>,
     ) -> Result<Self, LocalError> {
         let mut snapshot = Self::without_archives(home, wanted)?;
-        archive::add(home, wanted.iter(), &mut snapshot.journal)?;
+        snapshot.add_archives(home, wanted.iter());
         Ok(snapshot)
     }
 
@@ -59,8 +62,17 @@ impl Snapshot {
         let mut snapshot = Self::without_archives(home, wanted)?;
         let open = snapshot.runs_with_open_attempts();
         let idle = wanted.iter().filter(|(run, _)| !open.contains(run));
-        archive::add(home, idle, &mut snapshot.journal)?;
+        snapshot.add_archives(home, idle);
         Ok(snapshot)
+    }
+
+    fn add_archives<'runs>(
+        &mut self,
+        home: &LocalHome,
+        runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
+    ) {
+        let unread = archive::add_readable(home, runs, &mut self.journal).into_iter();
+        self.unread = unread.map(|unread| (unread.run, crate::chain(&unread.error))).collect();
     }
 
     /// The inbox first: an order that leaves it in between is found in the journal, not nowhere. In the
@@ -75,7 +87,12 @@ impl Snapshot {
         let of_these = |key: &AttemptKey| wanted.contains(&(key.run, key.tag.clone()));
         let waiting = inbox::pending(home)?.into_iter().filter(of_these).collect();
         let journal = journal::scan(home, of_these)?;
-        Ok(Self { journal, waiting })
+        Ok(Self { journal, waiting, unread: HashMap::new() })
+    }
+
+    /// Returns the runs of which it cannot be told now what has ended, with the reason.
+    pub(crate) fn unread(&self) -> &HashMap<Accession, String> {
+        &self.unread
     }
 
     /// Returns the runs of which an attempt waits or runs.
@@ -113,13 +130,17 @@ impl Snapshot {
     }
 }
 
-/// Decides what to do with a run.
-pub(crate) fn decide_run(
+/// Decides what to do with a run. Nothing is decided where it is not known what has ended: an attempt
+/// that seemed absent would be ordered again.
+pub(super) fn decide_run(
     run: &OpenRun,
     snapshot: &Snapshot,
     desire: Desire,
     retries: &[String],
-) -> Result<Decision, RunDirError> {
+) -> Result<Decision, NotPrepared> {
+    if let Some(why) = snapshot.unread.get(&run.swid) {
+        return Err(NotPrepared::NotNow(format!("what has ended of it is not known: {why}")));
+    }
     let mut attempts = Vec::with_capacity(run.plan.steps.len());
     for (position, step) in run.plan.steps.iter().enumerate() {
         let index = index_of(position);

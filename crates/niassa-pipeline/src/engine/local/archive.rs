@@ -13,25 +13,72 @@ use niassa_model::accession::Accession;
 use niassa_model::run::RunTag;
 use niassa_model::step::AttemptKey;
 
-use super::journal::{Evidence, Record, encode};
+use super::journal::{self, Evidence, Record, encode};
 use super::{LocalError, LocalHome, failed};
 use crate::run_dir::RunDir;
 
-/// Adds what directories of runs say of ended attempts. To be read after the journals: an end is in
-/// the directory before it leaves them.
+/// Adds what directories of runs say of ended attempts; one that cannot be read is an error. To be read
+/// after the journals: an end is in the directory before it leaves them.
 pub fn add<'runs, S: BuildHasher>(
     home: &LocalHome,
     runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
     found: &mut HashMap<AttemptKey, Evidence, S>,
 ) -> Result<(), LocalError> {
+    add_readable(home, runs, found).into_iter().next().map_or(Ok(()), |unread| Err(unread.error))
+}
+
+/// A run of which nobody can tell now what has ended.
+#[derive(Debug)]
+pub struct Unread {
+    /// The run.
+    pub run: Accession,
+    /// Why.
+    pub error: LocalError,
+}
+
+/// Like [`add`], but returns the runs that cannot be read, and adds what the others say. What is not
+/// found of an unread run is not absent: it is not known.
+#[must_use = "attempts of these runs are not absent"]
+pub fn add_readable<'runs, S: BuildHasher>(
+    home: &LocalHome,
+    runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
+    found: &mut HashMap<AttemptKey, Evidence, S>,
+) -> Vec<Unread> {
+    let mut unread = Vec::new();
     for (run, tag) in runs {
-        for record in read(&RunDir::of(home.work_dir(), *run, tag))? {
-            if let Some(key) = record.key().cloned() {
-                found.entry(key).or_default().take(record);
+        match read(&RunDir::of(home.work_dir(), *run, tag)) {
+            Ok(records) => {
+                for record in records {
+                    if let Some(key) = record.key().cloned() {
+                        found.entry(key).or_default().take(record);
+                    }
+                }
             }
+            Err(error) => unread.push(Unread { run: *run, error }),
         }
     }
-    Ok(())
+    unread
+}
+
+/// Reads the ends of a run's attempts behind so many bytes, and returns them with how far was read. All
+/// of them where there are fewer bytes by now.
+pub(crate) fn read_new(run: &RunDir, told: u64) -> Result<(Vec<Record>, u64), LocalError> {
+    let path = run.ended();
+    let size = match fs::metadata(&path) {
+        Err(error) if is_missing(&error) => return Ok((Vec::new(), 0)),
+        looked => looked.map_err(failed("look at", &path))?.len(),
+    };
+    let mut ends = Vec::new();
+    if size == told {
+        return Ok((ends, told));
+    }
+    let begin = if told > size { 0 } else { told };
+    let read = journal::each_record(&path, begin, size, |record| {
+        if record.is_end() {
+            ends.push(record);
+        }
+    })?;
+    Ok((ends, read))
 }
 
 /// Reads the ends of a run's attempts; none where nothing was kept, or where the directory is gone.
