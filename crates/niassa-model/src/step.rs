@@ -119,6 +119,11 @@ impl AttemptKey {
     pub fn run_prefix(run: Accession, tag: &RunTag) -> String {
         format!("nia-{run}-{tag}-")
     }
+
+    /// Returns the run, told apart from others that once had its accession.
+    pub fn run_and_tag(&self) -> (Accession, RunTag) {
+        (self.run, self.tag.clone())
+    }
 }
 
 impl fmt::Display for AttemptKey {

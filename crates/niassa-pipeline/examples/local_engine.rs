@@ -55,7 +55,7 @@ fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
     let home = LocalHome::open(folder)?;
     let orders = prepare(folder, chains, length)?;
     let mut open: HashSet<AttemptKey> = orders.iter().map(|order| order.key().clone()).collect();
-    let runs: HashSet<_> = open.iter().map(|key| (key.run, key.tag.clone())).collect();
+    let runs: HashSet<_> = open.iter().map(AttemptKey::run_and_tag).collect();
     let begun = Instant::now();
     client::deliver(&home, &orders)?;
     let mut engine = Command::new(std::env::current_exe()?);

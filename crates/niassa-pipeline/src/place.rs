@@ -164,6 +164,11 @@ pub(crate) fn link_new(folder: &Path, path: &Path, content: &[u8]) -> io::Result
     linked
 }
 
+/// Makes everything durable that was written to the file system of an open folder, by anybody.
+pub(crate) fn sync_file_system(folder: &fs::File) -> io::Result<()> {
+    rustix::fs::syncfs(folder).map_err(io::Error::from)
+}
+
 /// Returns the name of the OS user this process runs as, or its number where it has no name.
 pub fn os_user() -> String {
     let user = rustix::process::geteuid().as_raw();

@@ -368,8 +368,8 @@ fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, Ref
 
 /// Makes everything written so far durable: no intent counts before.
 fn sync_file_system(work_dir: &Path) -> Result<(), RunDirError> {
-    let synced = std::fs::File::open(work_dir)
-        .and_then(|folder| rustix::fs::syncfs(&folder).map_err(std::io::Error::from));
+    let synced =
+        std::fs::File::open(work_dir).and_then(|folder| crate::place::sync_file_system(&folder));
     synced.map_err(|source| RunDirError::new("make durable", work_dir, source))
 }
 

@@ -86,8 +86,9 @@ pub(crate) fn read(run: &RunDir) -> Result<Vec<Record>, LocalError> {
     Ok(ends(&content(run)?).collect())
 }
 
-/// Keeps ends of a run's attempts. What was kept before is not kept again, and a run whose directory is
-/// gone has nothing to keep. This does not make them durable.
+/// Keeps ends of a run's attempts. What was kept before is not kept again. It fails where the run has no
+/// directory: that may be put back, and must not come without what its attempts came to. This does not make
+/// them durable.
 pub(crate) fn keep(run: &RunDir, ends: &[Record]) -> Result<(), LocalError> {
     let path = run.ended();
     let kept = content(run)?;
@@ -104,11 +105,9 @@ pub(crate) fn keep(run: &RunDir, ends: &[Record]) -> Result<(), LocalError> {
     if kept.last().is_some_and(|last| *last != b'\n') {
         lines.insert(0, b'\n');
     }
-    match OpenOptions::new().create(true).append(true).open(&path) {
-        Ok(mut file) => file.write_all(&lines).map_err(failed("write", &path)),
-        Err(error) if is_missing(&error) => Ok(()),
-        Err(error) => Err(failed("open", &path)(error)),
-    }
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(&path).map_err(failed("open", &path))?;
+    file.write_all(&lines).map_err(failed("write", &path))
 }
 
 fn ends(text: &[u8]) -> impl Iterator<Item = Record> {

@@ -1,8 +1,10 @@
 //! The journal: files that a supervisor alone appends to, one after the other, read by everybody.
 //!
 //! Lines are whole JSON records; a torn last line, from a power cut, is no record. A record read
-//! twice changes nothing. At most one `granted` or `closed` stands for a key over all files. Ends that
-//! are told leave the journal for the run's own directory: `retire`.
+//! twice changes nothing. At most one `granted` or `closed` that was told stands for a key over all files:
+//! of records that were not durable yet a power cut may leave the later one, a `granted` without its
+//! `ordered`; nothing was started for it, and another one may follow. Ends that are told leave the journal
+//! for the run's own directory: `retire`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -331,7 +333,7 @@ pub(super) fn say_durable(file: &fs::File, size: u64) -> io::Result<()> {
 
 /// Like [`each_record`]; nothing where the journal was removed since it was listed: then what it said is
 /// in the directories of its runs.
-fn each_record_if_there(
+pub(super) fn each_record_if_there(
     path: &Path,
     offset: u64,
     size: u64,
@@ -381,6 +383,28 @@ pub(super) fn each_record(
     }
 }
 
+/// Returns who wrote a journal: that stands in its first line, also where the journal was replaced.
+pub(super) fn life(journal: &Path) -> Result<Option<Life>, LocalError> {
+    let file = match fs::File::open(journal) {
+        Err(error) if is_gone(&error) => return Ok(None),
+        opened => opened.map_err(failed("open", journal))?,
+    };
+    let mut line = Vec::new();
+    // Longer than any; before the line is written there are zeros.
+    let mut reader = BufReader::with_capacity(1 << 12, file.take(1 << 16));
+    reader.read_until(b'\n', &mut line).map_err(failed("read", journal))?;
+    if let Ok(Record::Life(life)) = serde_json::from_slice(&line) {
+        return Ok(Some(life));
+    }
+    let mut found = None;
+    each_record_if_there(journal, 0, u64::MAX, |record| {
+        if let Record::Life(life) = record {
+            found = Some(life);
+        }
+    })?;
+    Ok(found)
+}
+
 /// Encodes a record as its line.
 pub(super) fn encode(record: &Record, into: &mut Vec<u8>) -> io::Result<()> {
     serde_json::to_writer(&mut *into, record)?;
@@ -401,6 +425,22 @@ mod tests {
         assert!(is_gone(&stale));
         let not_gone = folder.path();
         assert!(each_record_if_there(not_gone, 0, 100, |_| {}).is_err(), "a folder is no journal");
+    }
+
+    #[test]
+    fn a_life_stands_in_the_first_line_or_is_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal-1.jsonl");
+        assert_eq!(life(&path).unwrap(), None, "it was removed since it was listed");
+        let own = Life { boot: "b".into(), supervisor: 1, guardian: 2, guardian_started: Some(3) };
+        let mut line = Vec::new();
+        encode(&Record::Life(own.clone()), &mut line).unwrap();
+        fs::write(&path, [line.as_slice(), b"{}\n"].concat()).unwrap();
+        assert_eq!(life(&path).unwrap(), Some(own.clone()));
+        fs::write(&path, [b"{}\n", line.as_slice()].concat()).unwrap();
+        assert_eq!(life(&path).unwrap(), Some(own));
+        fs::write(&path, vec![0; 1 << 17]).unwrap();
+        assert_eq!(life(&path).unwrap(), None, "it is being begun");
     }
 
     #[test]

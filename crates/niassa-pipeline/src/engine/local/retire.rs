@@ -2,9 +2,10 @@
 //! that tell nothing else are removed.
 //!
 //! Only complete journals are touched, the oldest first, and only where every propagator has read them.
-//! One that speaks of attempts without an end is not kept whole for them: it is replaced by what it says
-//! of these. So an end leaves the journals only when none of them speaks of its attempt any more, and an
-//! attempt that is open in the journals is open.
+//! One that speaks of a few attempts without an end is not kept whole for them: it is replaced by what it
+//! says of these. Behind one that stays the ends stay that it needs: an end leaves the journals only when
+//! none of them speaks of its attempt without it, and an attempt that is open in the journals is open.
+//! What belongs to a run whose directory is missing stays, too: the directory may be put back.
 //!
 //! Done aside of deciding, by the holder of the supervisor's lock, from the disk alone. A kill or a power
 //! cut at any moment leaves more than is needed, never less, and the next pass goes on.
@@ -23,6 +24,7 @@ use niassa_model::time::Timestamp;
 use super::journal::{self, Life, Offsets, Record};
 use super::{LocalError, LocalHome, archive, failed, guardian};
 use crate::machine;
+use crate::place::sync_file_system;
 use crate::run_dir::RunDir;
 
 /// A propagator that has kept nothing for so long is not waited for: whatever it missed, it finds when
@@ -32,8 +34,8 @@ const PROPAGATES_WITHIN_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 /// Journals whose ends are made durable by one sync.
 const AT_ONCE: usize = 16;
 
-/// A journal of this size is replaced whatever is saved by it. Of a larger one at most a quarter is
-/// written again, so that all of it is at most once more.
+/// A journal of this size is replaced whatever is saved by it. Of a larger one at most a quarter of its
+/// attempts is written again; these have no more records than others, mostly fewer.
 const SMALL: u64 = 64 * 1024;
 
 /// How the names of journals begin that are being written to replace others.
@@ -48,69 +50,49 @@ pub(super) struct Pass {
     pub(super) left: usize,
 }
 
-/// Retires what can be retired.
-pub(super) fn retire(home: &LocalHome, now: Timestamp) -> Result<Pass, LocalError> {
+/// Retires what can be retired. Where something fails, the pass tells of what was done before.
+pub(super) fn retire(home: &LocalHome, now: Timestamp, pass: &mut Pass) -> Result<(), LocalError> {
     remove_leftovers(home)?;
     let files = journal::files(home)?;
     let sealed = journal::sealed(&files);
+    pass.left = sealed.len();
     let propagators = propagators(home, now)?;
-    let mut pass = Pass { archived: Vec::new(), left: sealed.len() };
-    let mut next = 0;
-    while next < sealed.len() {
-        // Opened before anything is written: its sync tells of every write that failed since.
-        let work_dir = File::open(home.work_dir()).map_err(failed("open", home.work_dir()))?;
-        let mut batch = Vec::new();
-        while next < sealed.len() && batch.len() < AT_ONCE {
-            let path = &sealed[next];
-            if !propagators.iter().all(|offsets| offsets.have_read(path)) {
-                next = sealed.len();
-                break;
-            }
-            match Contents::read(path, &files[next + 1..], home)?.archive(home)? {
-                Archived::Not(Wait::NothingEnded) => next += 1,
-                Archived::Not(Wait::TooMuchIsOpen) => next = sealed.len(),
-                Archived::As(retired) => {
-                    batch.push(retired);
-                    next += 1;
-                }
-            }
-        }
-        if batch.is_empty() {
-            continue;
-        }
-        rustix::fs::syncfs(&work_dir)
-            .map_err(|error| failed("make durable", home.work_dir())(error.into()))?;
-        crate::failpoint::reach("supervisor.archived");
-        for retired in batch {
-            pass.left -= usize::from(retired.replacement.is_none());
-            retired.take_effect()?;
-            pass.archived.extend(retired.ended);
-            crate::failpoint::reach("supervisor.retired");
-        }
+    let is_read = |path: &&PathBuf| propagators.iter().all(|offsets| offsets.have_read(path));
+    let read: Vec<&PathBuf> = sealed.iter().take_while(is_read).collect();
+    if !read.is_empty() {
+        let mut ledger = Ledger::new(home, &files)?;
+        let mut journals = read.into_iter();
+        while ledger.retire_some(&mut journals, pass)? {}
     }
-    remove_exits_of_the_past(home)?;
-    Ok(pass)
+    if let Err(error) = remove_exits_of_the_past(home) {
+        let error = crate::chain(&error);
+        tracing::warn!(error, "what guardians wrote that have ended could not be removed");
+    }
+    Ok(())
 }
 
-/// A journal and what became of its attempts.
-struct Contents {
-    path: PathBuf,
-    size: u64,
+/// What a pass knows of attempts.
+struct Ledger<'home> {
+    home: &'home LocalHome,
+    /// What they came to, where a journal tells.
     ends: HashMap<AttemptKey, Record>,
-    open: HashSet<AttemptKey>,
+    /// Attempts of which a journal that stays speaks without their end. Their ends stay in the journals
+    /// behind it, so that it is not alone with what it says.
+    unended: HashSet<AttemptKey>,
+    /// Runs whose directories are missing, or cannot be read or written. What journals say of them stays.
+    out_of_reach: HashSet<(Accession, RunTag)>,
+    /// Journals of this size are replaced whatever is saved by it.
+    small: u64,
 }
 
-/// Why a journal stays as it is.
-enum Wait {
-    /// None of its attempts has ended: others may go before it.
-    NothingEnded,
-    /// Too much of it would have to be written again.
-    TooMuchIsOpen,
-}
-
-enum Archived {
-    Not(Wait),
-    As(Retired),
+/// What a journal speaks of.
+struct Contents {
+    /// Where its last whole line ends; behind it there are zeros.
+    size: u64,
+    /// All its attempts.
+    attempts: HashSet<AttemptKey>,
+    /// Those whose end it does not have itself.
+    unended: HashSet<AttemptKey>,
 }
 
 /// A journal that is not needed any more.
@@ -121,75 +103,156 @@ struct Retired {
     ended: Vec<AttemptKey>,
 }
 
-impl Contents {
-    /// Reads a journal, and looks for the ends of its attempts in those behind it; where both were being
-    /// retired when a machine lost its power, an end may be in the run's directory alone.
-    fn read(path: &Path, later: &[PathBuf], home: &LocalHome) -> Result<Self, LocalError> {
-        let size = fs::metadata(path).map_err(failed("look at", path))?.len();
-        let (mut ends, mut open) = (HashMap::new(), HashSet::new());
-        journal::each_record(path, 0, size, |record| {
-            let Some(key) = record.key().filter(|key| !ends.contains_key(*key)).cloned() else {
-                return;
-            };
-            if record.is_end() {
-                open.remove(&key);
-                ends.insert(key, record);
-            } else {
-                open.insert(key);
-            }
-        })?;
-        let mut found = |open: &mut HashSet<AttemptKey>, record: Record| {
-            if let Some(key) = record.key().filter(|key| record.is_end() && open.remove(*key)) {
-                ends.insert(key.clone(), record);
-            }
-        };
-        for path in later {
-            if open.is_empty() {
-                break;
-            }
-            journal::each_record(path, 0, journal::durable(path), |record| {
-                found(&mut open, record);
+impl<'home> Ledger<'home> {
+    /// Reads all ends that journals tell of.
+    fn new(home: &'home LocalHome, files: &[PathBuf]) -> Result<Self, LocalError> {
+        let mut ends = HashMap::new();
+        let complete = journal::sealed(files).len();
+        for (position, path) in files.iter().enumerate() {
+            let size = if position < complete { u64::MAX } else { journal::durable(path) };
+            journal::each_record_if_there(path, 0, size, |record| {
+                if let Some(key) = record.key().filter(|_| record.is_end()).cloned() {
+                    ends.entry(key).or_insert(record);
+                }
             })?;
         }
-        let runs: BTreeSet<(Accession, RunTag)> = open.iter().map(run_of).collect();
-        for (run, tag) in runs {
-            for record in archive::read(&RunDir::of(home.work_dir(), run, &tag))? {
-                found(&mut open, record);
-            }
-        }
-        Ok(Self { path: path.to_owned(), size, ends, open })
+        let (unended, out_of_reach) = (HashSet::new(), HashSet::new());
+        Ok(Self { home, ends, unended, out_of_reach, small: SMALL })
     }
 
-    /// Keeps its ends in the directories of their runs, not yet durably, and writes what stays of it.
-    fn archive(self, home: &LocalHome) -> Result<Archived, LocalError> {
-        let Self { path, size, ends, mut open } = self;
-        if ends.is_empty() && !open.is_empty() {
-            return Ok(Archived::Not(Wait::NothingEnded));
+    /// Retires what can be retired of the next journals, with one sync; tells whether there may be more.
+    fn retire_some<'paths>(
+        &mut self,
+        journals: &mut impl Iterator<Item = &'paths PathBuf>,
+        pass: &mut Pass,
+    ) -> Result<bool, LocalError> {
+        let work_dir = self.home.work_dir();
+        // Opened before anything is written: its sync tells of every write that failed since.
+        let file_system = File::open(work_dir).map_err(failed("open", work_dir))?;
+        let mut batch = Vec::new();
+        while batch.len() < AT_ONCE {
+            let Some(path) = journals.next() else { break };
+            batch.extend(self.archive(path)?);
         }
-        if size > SMALL && open.len() > ends.len() / 3 {
-            return Ok(Archived::Not(Wait::TooMuchIsOpen));
+        if batch.is_empty() {
+            return Ok(false);
         }
+        sync_file_system(&file_system).map_err(failed("make durable", work_dir))?;
+        crate::failpoint::reach("supervisor.archived");
+        for retired in batch {
+            retired.take_effect()?;
+            pass.left -= usize::from(retired.replacement.is_none());
+            pass.archived.extend(retired.ended);
+            crate::failpoint::reach("supervisor.retired");
+        }
+        Ok(true)
+    }
+
+    /// Keeps the ends of a journal's attempts in the directories of their runs, not yet durably, and writes
+    /// what stays of it; nothing where it stays as it is.
+    fn archive(&mut self, path: &Path) -> Result<Option<Retired>, LocalError> {
+        let Contents { size, attempts, unended } = Contents::read(path)?;
+        let (ends, mut stay) = self.look_up(attempts);
+        if self.is_kept_whole(size, ends.len(), stay.len()) {
+            self.unended.extend(unended);
+            return Ok(None);
+        }
+        let ended = self.keep(ends, &mut stay);
+        if self.is_kept_whole(size, ended.len(), stay.len()) {
+            self.unended.extend(unended);
+            return Ok(None);
+        }
+        let replacement = match stay.is_empty() {
+            true => None,
+            false => Some(write_what_stays(path, size, &stay)?),
+        };
+        self.unended.extend(unended.into_iter().filter(|key| stay.contains(key)));
+        Ok(Some(Retired { path: path.to_owned(), replacement, ended }))
+    }
+
+    /// Returns the ends of attempts, and the attempts that have none or must keep theirs where it is. Where
+    /// journals were being retired when a machine lost its power, an end may be in the run's directory alone.
+    fn look_up(&mut self, attempts: HashSet<AttemptKey>) -> (Vec<Record>, HashSet<AttemptKey>) {
+        let (mut ends, mut stay, mut open) = (Vec::new(), HashSet::new(), HashSet::new());
+        for key in attempts {
+            match self.ends.get(&key) {
+                _ if self.unended.contains(&key) => _ = stay.insert(key),
+                Some(end) => ends.push(end.clone()),
+                None => _ = open.insert(key),
+            }
+        }
+        let runs: BTreeSet<(Accession, RunTag)> =
+            open.iter().map(AttemptKey::run_and_tag).collect();
+        for run in runs {
+            if self.out_of_reach.contains(&run) {
+                continue;
+            }
+            match archive::read(&RunDir::of(self.home.work_dir(), run.0, &run.1)) {
+                Ok(archived) => ends.extend(
+                    archived
+                        .into_iter()
+                        .filter(|end| end.key().is_some_and(|key| open.remove(key))),
+                ),
+                Err(error) => self.is_out_of_reach(run, &error),
+            }
+        }
+        stay.extend(open);
+        (ends, stay)
+    }
+
+    /// Keeps ends; returns the attempts of which the directories of their runs have them now. Those of the
+    /// others stay.
+    fn keep(&mut self, ends: Vec<Record>, stay: &mut HashSet<AttemptKey>) -> Vec<AttemptKey> {
         let mut by_run: BTreeMap<(Accession, RunTag), Vec<Record>> = BTreeMap::new();
-        for (key, end) in ends {
-            by_run.entry(run_of(&key)).or_default().push(end);
+        for end in ends {
+            if let Some(key) = end.key() {
+                by_run.entry(key.run_and_tag()).or_default().push(end);
+            }
         }
-        let mut ended = Vec::new();
-        for ((run, tag), ends) in by_run {
+        let mut kept = Vec::new();
+        for (run, ends) in by_run {
             let keys = ends.iter().filter_map(|end| end.key().cloned());
-            match archive::keep(&RunDir::of(home.work_dir(), run, &tag), &ends) {
-                Ok(()) => ended.extend(keys),
+            if self.out_of_reach.contains(&run) {
+                stay.extend(keys);
+                continue;
+            }
+            match archive::keep(&RunDir::of(self.home.work_dir(), run.0, &run.1), &ends) {
+                Ok(()) => kept.extend(keys),
                 Err(error) => {
-                    let error = crate::chain(&error);
-                    tracing::warn!(%run, error, "the ends of a run stay in the journals");
-                    open.extend(keys);
+                    stay.extend(keys);
+                    self.is_out_of_reach(run, &error);
                 }
             }
         }
-        let replacement = match open.is_empty() {
-            true => None,
-            false => Some(write_what_stays(&path, size, &open)?),
-        };
-        Ok(Archived::As(Retired { path, replacement, ended }))
+        kept
+    }
+
+    fn is_out_of_reach(&mut self, run: (Accession, RunTag), error: &LocalError) {
+        let error = crate::chain(error);
+        tracing::warn!(run = %run.0, error, "what journals say of a run stays there");
+        self.out_of_reach.insert(run);
+    }
+
+    /// Tells whether a journal stays as it is: nothing of it can go, or too little for what would have to
+    /// be written again.
+    fn is_kept_whole(&self, size: u64, go: usize, stay: usize) -> bool {
+        (go == 0 && stay > 0) || (size > self.small && stay > go / 3)
+    }
+}
+
+impl Contents {
+    fn read(path: &Path) -> Result<Self, LocalError> {
+        let (mut attempts, mut ended) = (HashSet::new(), HashSet::new());
+        let size = journal::each_record(path, 0, u64::MAX, |record| {
+            if let Some(key) = record.key() {
+                attempts.insert(key.clone());
+                if record.is_end() {
+                    ended.insert(key.clone());
+                }
+            }
+        })?;
+        let unended = attempts.difference(&ended).cloned().collect();
+        Ok(Self { size, attempts, unended })
     }
 }
 
@@ -262,12 +325,9 @@ fn remove_exits_of_the_past(home: &LocalHome) -> Result<(), LocalError> {
     }
     let mut needed = HashSet::new();
     for path in journal::files(home)? {
-        let size = fs::metadata(&path).map_err(failed("look at", &path))?.len();
-        journal::each_record(&path, 0, size, |record| {
-            if let Record::Life(Life { boot, guardian, guardian_started, .. }) = record {
-                needed.insert(guardian::exits_file(home, &boot, guardian, guardian_started));
-            }
-        })?;
+        if let Some(Life { boot, guardian, guardian_started, .. }) = journal::life(&path)? {
+            needed.insert(guardian::exits_file(home, &boot, guardian, guardian_started));
+        }
     }
     for path in exits {
         if !needed.contains(&path) && !is_still_written(&path) {
@@ -310,10 +370,6 @@ fn named(home: &LocalHome, begin: &str, end: &str) -> Result<Vec<PathBuf>, Local
         }
     }
     Ok(found)
-}
-
-fn run_of(key: &AttemptKey) -> (Accession, RunTag) {
-    (key.run, key.tag.clone())
 }
 
 #[cfg(test)]

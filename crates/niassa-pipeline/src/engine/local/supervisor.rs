@@ -15,7 +15,7 @@ mod table;
 mod tests;
 mod writer;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ use crate::machine;
 pub use crate::machine::Capacity;
 use crate::process_group::see_children_end;
 use crate::step::environment::passed_on;
-use adopt::Adopted;
+use adopt::{Adopted, OpenAttempt};
 use process::{Running, Shop};
 use retirement::Retirement;
 use room::Alarm;
@@ -135,7 +135,7 @@ fn begin(
     let guardian = guardian_of(&options.environment);
     let (sender, events) = channel();
     let boot = machine::boot_id();
-    let past = adopt::replay(home)?;
+    let past = adopt::replay(home, &boot)?;
     let life = Life {
         boot: boot.clone(),
         supervisor: std::process::id(),
@@ -171,6 +171,8 @@ fn begin(
         granted: VecDeque::new(),
         startable: VecDeque::new(),
         taken: VecDeque::new(),
+        untakable: HashSet::new(),
+        held: Vec::new(),
         alarms: BTreeMap::new(),
         in_use: HashMap::new(),
         durable: 0,
@@ -240,6 +242,10 @@ struct Supervisor {
     startable: VecDeque<Start>,
     /// Files of the inbox, by the number of the sync after which they are not needed.
     taken: VecDeque<(u64, PathBuf)>,
+    /// Files of the inbox that cannot be taken up yet, of which that was said.
+    untakable: HashSet<PathBuf>,
+    /// Attempts of earlier lives that wait for the directories of their runs.
+    held: Vec<OpenAttempt>,
     /// When something has to be done about an attempt.
     alarms: BTreeMap<Instant, Vec<(AttemptKey, Alarm)>>,
     in_use: HashMap<AttemptKey, Resources>,
@@ -343,6 +349,7 @@ impl Supervisor {
 
     /// Takes up the orders in the inbox: journals them, and removes their files once that is durable.
     fn read_inbox(&mut self) -> Result<(), LocalError> {
+        self.go_on_with_held()?;
         for path in inbox::files(&self.home)? {
             if self.taken.iter().any(|(_, known)| *known == path) {
                 continue;
@@ -355,11 +362,14 @@ impl Supervisor {
                 Ok(recalled) => recalled,
                 Err(error) => {
                     // What may have been started before must not be started: the orders wait.
-                    let error = crate::chain(&error);
-                    tracing::error!(path = %path.display(), error, "orders cannot be taken up");
+                    if self.untakable.insert(path.clone()) {
+                        let error = crate::chain(&error);
+                        tracing::error!(path = %path.display(), error, "orders wait");
+                    }
                     continue;
                 }
             };
+            self.untakable.remove(&path);
             self.take_orders(orders, &path)?;
             for run in recalled {
                 self.table.forget_if_archived(&run);
@@ -470,7 +480,7 @@ impl Supervisor {
     }
 
     /// Takes an end into account. Its record stands in the journal already, and whatever follows from
-    /// it is written behind it: one sync makes both durable, or neither.
+    /// it is written behind it: nobody is told of that before both are durable.
     fn finish(&mut self, key: &AttemptKey, fate: Fate) -> Result<(), LocalError> {
         let now = self.shop.clock.now();
         let skipped = self.table.finish(key, fate, now).skipped;

@@ -53,13 +53,19 @@ impl Place {
     /// What journals and the directories of runs say together.
     fn evidence(&self) -> BTreeMap<AttemptKey, Evidence> {
         let mut found = journal::scan(&self.home, |_| true).unwrap();
-        let runs: Vec<_> = (1..=3).map(|run| run_of(&key(run, 0))).collect();
+        let runs: Vec<_> = (1..=3).map(|run| key(run, 0).run_and_tag()).collect();
         archive::add(&self.home, runs.iter(), &mut found).unwrap();
         found.into_iter().collect()
     }
 
     fn retire(&self) -> Pass {
-        retire(&self.home, NOW).unwrap()
+        self.retire_at(NOW)
+    }
+
+    fn retire_at(&self, now: Timestamp) -> Pass {
+        let mut pass = Pass::default();
+        retire(&self.home, now, &mut pass).unwrap();
+        pass
     }
 
     fn kept(&self, run: u32) -> usize {
@@ -182,7 +188,7 @@ fn a_large_journal_is_not_written_again_for_little() {
     place.write(3, &(200..220).map(|step| closed(&key(1, step))).collect::<Vec<_>>());
     assert!(fs::metadata(place.journal(1)).unwrap().len() > SMALL);
     let pass = place.retire();
-    assert_eq!((pass.left, pass.archived.len()), (2, 0), "more than a quarter is open");
+    assert_eq!((pass.left, pass.archived.len()), (1, 1), "more than a quarter is open");
     place.write(4, &[]);
     place.write(5, &(220..250).map(|step| closed(&key(1, step))).collect::<Vec<_>>());
     let pass = place.retire();
@@ -199,32 +205,132 @@ fn a_propagator_of_today_is_waited_for() {
     fs::write(&kept, "{}").unwrap();
     let now = fs::metadata(&kept).unwrap().modified().unwrap().duration_since(UNIX_EPOCH).unwrap();
     let now = Timestamp::from_micros(i64::try_from(now.as_micros()).unwrap());
-    assert_eq!(retire(&place.home, now).unwrap().left, 1);
+    assert_eq!(place.retire_at(now).left, 1);
     let mut offsets = Offsets::default();
     assert_eq!(journal::read_new(&place.home, &mut offsets).unwrap().len(), 1);
     fs::write(&kept, serde_json::to_vec(&offsets).unwrap()).unwrap();
-    assert_eq!(retire(&place.home, now).unwrap().left, 0);
+    assert_eq!(place.retire_at(now).left, 0);
     assert!(journal::read_new(&place.home, &mut offsets).unwrap().is_empty());
     assert_eq!(serde_json::to_value(&offsets).unwrap().as_object().unwrap().len(), 1);
 
     place.write(3, &whole(&key(2, 0)));
     place.write(4, &[]);
-    let pass = retire(&place.home, now).unwrap();
+    let pass = place.retire_at(now);
     assert_eq!(pass.left, 1, "it has read the second and not the third");
     // Its file was touched once more since.
     let tomorrow = now.as_micros() + PROPAGATES_WITHIN_MICROS + 3_600_000_000;
     let tomorrow = Timestamp::from_micros(tomorrow);
-    assert_eq!(retire(&place.home, tomorrow).unwrap().left, 0);
+    assert_eq!(place.retire_at(tomorrow).left, 0);
 }
 
 #[test]
-fn a_run_without_a_directory_has_nothing_to_keep() {
+fn a_run_whose_directory_is_missing_keeps_its_records_until_it_is_back() {
     let place = Place::new();
-    place.write(1, &[whole(&key(7, 0)), whole(&key(1, 0))].concat());
+    let (dir, aside) =
+        (place.folder.path().join("2-aaaaaaaaaa"), place.folder.path().join("aside"));
+    fs::rename(&dir, &aside).unwrap();
+    place.write(1, &[whole(&key(2, 0)), whole(&key(1, 0))].concat());
     place.write(2, &[]);
+    let before = journal::scan(&place.home, |_| true).unwrap();
     let pass = place.retire();
-    assert_eq!((pass.left, pass.archived.len()), (0, 2));
-    assert!(!place.folder.path().join("7-aaaaaaaaaa").exists());
+    assert_eq!((pass.left, pass.archived), (1, vec![key(1, 0)]));
+    assert!(!dir.exists());
+    let after = journal::scan(&place.home, |_| true).unwrap();
+    assert_eq!(after, HashMap::from([(key(2, 0), before[&key(2, 0)].clone())]));
+    fs::write(&dir, "a file in its place").unwrap();
+    assert_eq!(place.retire().left, 1);
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&aside, &dir).unwrap();
+    let pass = place.retire();
+    assert_eq!((pass.left, pass.archived, place.kept(2)), (0, vec![key(2, 0)], 1));
+}
+
+#[test]
+fn behind_a_journal_that_stays_others_go_and_leave_the_ends_that_it_needs() {
+    let place = Place::new();
+    let many = || (0..600).map(|step| key(1, step));
+    place.write(1, &many().map(|key| ordered(&key)).collect::<Vec<_>>());
+    let end = |step| vec![granted(&key(1, step)), exit(&key(1, step))];
+    place.write(2, &[end(0), whole(&key(2, 0)), whole(&key(2, 1))].concat());
+    place.write(3, &whole(&key(3, 0)));
+    place.write(4, &[]);
+    assert!(fs::metadata(place.journal(1)).unwrap().len() > SMALL);
+    let before = place.evidence();
+    let pass = place.retire();
+    assert_eq!((pass.left, pass.archived.len()), (2, 3), "the first stays, and an end behind it");
+    assert!(!place.journal(3).exists());
+    assert_eq!((place.kept(1), place.kept(2), place.kept(3)), (0, 2, 1));
+    let said = journal::scan(&place.home, |_| true).unwrap();
+    assert_eq!(said.len(), 600);
+    assert!(said.iter().all(|(key, said)| *said == before[key]));
+    assert_eq!(place.retire().archived, [], "nothing is written again");
+    // The rest ends, and all of it goes.
+    place.write(5, &many().skip(1).map(|key| closed(&key)).collect::<Vec<_>>());
+    place.write(6, &[]);
+    assert_eq!(place.retire().left, 0);
+    assert_eq!(place.kept(1), 600);
+}
+
+#[test]
+fn an_end_stays_where_a_journal_before_it_could_not_be_archived() {
+    let place = Place::new();
+    let one = key(2, 0);
+    let files = [place.journal(1), place.journal(2), place.journal(3)];
+    place.write(1, &[ordered(&one), granted(&one), whole(&key(1, 0)).remove(0)]);
+    place.write(2, &[exit(&key(1, 0)), exit(&one)]);
+    place.write(3, &[]);
+    let dir = place.folder.path().join("2-aaaaaaaaaa");
+    fs::remove_dir(&dir).unwrap();
+    let mut ledger = Ledger::new(&place.home, &files).unwrap();
+    let first = ledger.archive(&files[0]).unwrap().unwrap();
+    assert_eq!(first.ended, [key(1, 0)]);
+    // Its directory is back in the middle of the pass.
+    fs::create_dir(&dir).unwrap();
+    ledger.out_of_reach.clear();
+    let second = ledger.archive(&files[1]).unwrap().unwrap();
+    assert!(second.replacement.is_some());
+    for retired in [first, second] {
+        retired.take_effect().unwrap();
+    }
+    assert!(journal::scan(&place.home, |_| true).unwrap()[&one].exit().is_some());
+    assert_eq!((place.retire().left, place.kept(2)), (0, 1));
+}
+
+#[test]
+fn a_run_that_cannot_be_read_counts_as_open_and_others_go() {
+    let place = Place::new();
+    let bad = RunDir::of(place.folder.path(), key(2, 0).run, &key(2, 0).tag);
+    fs::create_dir(bad.ended()).unwrap();
+    place.write(1, &[vec![ordered(&key(2, 0))], whole(&key(1, 0))].concat());
+    place.write(2, &whole(&key(3, 0)));
+    place.write(3, &[]);
+    let pass = place.retire();
+    assert_eq!((pass.left, pass.archived.len()), (1, 2));
+}
+
+#[test]
+fn a_pass_that_fails_tells_of_what_it_did() {
+    let place = Place::new();
+    for number in 1..=AT_ONCE + 1 {
+        place.write(number, &whole(&key(1, u32::try_from(number).unwrap())));
+    }
+    // The mark of the last one but one is no file, so it cannot be removed.
+    place.write(AT_ONCE + 2, &[]);
+    let mark = place.journal(AT_ONCE + 1).with_extension("synced");
+    fs::remove_file(&mark).unwrap();
+    fs::create_dir(&mark).unwrap();
+    let mut pass = Pass::default();
+    assert!(retire(&place.home, NOW, &mut pass).is_err());
+    assert_eq!((pass.left, pass.archived.len()), (1, AT_ONCE));
+}
+
+#[test]
+fn exits_that_cannot_be_removed_are_no_reason_to_forget_a_pass() {
+    let place = Place::new();
+    fs::create_dir(place.home.path().join("exits-nobody-1-1.jsonl")).unwrap();
+    place.write(1, &whole(&key(1, 0)));
+    place.write(2, &[]);
+    assert_eq!(place.retire().archived, [key(1, 0)]);
 }
 
 #[test]
@@ -290,8 +396,8 @@ fn begin_to_retire(place: &Place, killed: Killed) {
     if journal::sealed(&files).is_empty() {
         return;
     }
-    let contents = Contents::read(&files[0], &files[1..], &place.home).unwrap();
-    let Archived::As(retired) = contents.archive(&place.home).unwrap() else { return };
+    let mut ledger = Ledger::new(&place.home, &files).unwrap();
+    let Some(retired) = ledger.archive(&files[0]).unwrap() else { return };
     match (killed, retired.replacement) {
         (Killed::No | Killed::Archived, _) => {}
         (Killed::InBetween, None) => {
@@ -299,6 +405,41 @@ fn begin_to_retire(place: &Place, killed: Killed) {
         }
         (Killed::InBetween, Some(replacement)) => fs::rename(replacement, &files[0]).unwrap(),
     }
+}
+
+/// A whole pass that keeps as many journals as may be, while a run has no directory.
+fn retire_little(place: &Place) {
+    let dir = place.folder.path().join("2-aaaaaaaaaa");
+    let aside = dir.with_extension("aside");
+    fs::rename(&dir, &aside).unwrap();
+    let files = journal::files(&place.home).unwrap();
+    let mut ledger = Ledger::new(&place.home, &files).unwrap();
+    ledger.small = 0;
+    let mut journals = journal::sealed(&files).iter();
+    let mut pass = Pass { left: files.len(), ..Pass::default() };
+    while ledger.retire_some(&mut journals, &mut pass).unwrap() {}
+    fs::rename(&aside, &dir).unwrap();
+}
+
+/// Tells whether everything is said that was said before, and by the journals alone that is open what is.
+fn check_nothing_is_forgotten(
+    place: &Place,
+    before: &BTreeMap<AttemptKey, Evidence>,
+) -> Result<(), TestCaseError> {
+    let after = place.evidence();
+    prop_assert_eq!(before.len(), after.len());
+    for (key, before) in before {
+        let after = &after[key];
+        prop_assert_eq!(before.outcome(), after.outcome(), "{}", key);
+        prop_assert_eq!(before.exit(), after.exit());
+        if before.outcome().is_none() {
+            prop_assert_eq!(before, after, "what is open is kept whole");
+        }
+    }
+    for (key, said) in journal::scan(&place.home, |_| true).unwrap() {
+        prop_assert_eq!(said.outcome(), before[&key].outcome());
+    }
+    Ok(())
 }
 
 proptest! {
@@ -309,6 +450,7 @@ proptest! {
         // For each attempt: its run, how many of its records there are, and in which file each stands.
         attempts in prop::collection::vec((1..=3_u32, 1..=4_usize, any::<bool>(), prop::array::uniform4(0..5_usize)), 1..16),
         killed in prop::sample::select(vec![Killed::No, Killed::Archived, Killed::InBetween]),
+        little_before in any::<bool>(),
     ) {
         let place = Place::new();
         let mut files: Vec<Vec<Record>> = vec![Vec::new(); 6];
@@ -330,21 +472,12 @@ proptest! {
         if killed != Killed::No {
             begin_to_retire(&place, killed);
         }
+        if little_before {
+            retire_little(&place);
+            check_nothing_is_forgotten(&place, &before)?;
+        }
         let pass = place.retire();
-        let after = place.evidence();
-        prop_assert_eq!(before.len(), after.len());
-        for (key, before) in &before {
-            let after = &after[key];
-            prop_assert_eq!(before.outcome(), after.outcome(), "{}", key);
-            prop_assert_eq!(before.exit(), after.exit());
-            if before.outcome().is_none() {
-                prop_assert_eq!(before, after, "what is open is kept whole");
-            }
-        }
-        // In the journals alone, what seems open is open.
-        for (key, said) in journal::scan(&place.home, |_| true).unwrap() {
-            prop_assert_eq!(said.outcome(), before[&key].outcome());
-        }
+        check_nothing_is_forgotten(&place, &before)?;
         prop_assert_eq!(pass.left, journal::files(&place.home).unwrap().len() - 1);
         prop_assert!(place.names().iter().all(|name| !name.starts_with(TEMPORARY)));
         let marks = place.names().iter().filter(|name| name.ends_with(".synced")).count();

@@ -2,7 +2,7 @@
 //!
 //! In the same boot, an attempt whose command was not begun is started now, and one that runs is
 //! watched through the guardian's file. Only where nothing can tell any more how an attempt ended is
-//! it lost; it is never started again.
+//! it lost; it is never started again. Attempts of a run whose directory cannot be read wait until it can.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
@@ -20,6 +20,7 @@ use super::super::journal::{self, Ended, Evidence, Life, Record, Started};
 use super::super::{LocalError, LocalHome, Start, archive, failed};
 use super::table::Fate;
 use super::{Event, SKIPPED, Supervisor, process};
+use crate::run_dir::RunDir;
 use crate::{machine, process_group};
 
 /// How often a guardian's file is looked at while adopted steps run.
@@ -31,16 +32,20 @@ pub(super) struct Adopted {
     pub(super) ended: Ended,
 }
 
+type Fates = Vec<(AttemptKey, Fate)>;
+
 /// What earlier lives left behind.
 pub(super) struct Past {
-    fates: Vec<(AttemptKey, Fate)>,
+    fates: Fates,
     /// Attempts of runs that go on, of which no journal speaks any more.
-    archived: Vec<(AttemptKey, Fate)>,
+    archived: Fates,
     open: Vec<OpenAttempt>,
+    /// Attempts that may have an end in the directory of their run, which cannot be read.
+    held: Vec<OpenAttempt>,
 }
 
 /// An attempt without an end.
-struct OpenAttempt {
+pub(super) struct OpenAttempt {
     start: Start,
     evidence: Evidence,
     life: Option<Life>,
@@ -50,7 +55,7 @@ struct OpenAttempt {
 type Said = (Evidence, Option<Start>, Option<Life>);
 
 /// Reads all journals that are left, and what the directories of runs say that go on.
-pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
+pub(super) fn replay(home: &LocalHome, boot: &str) -> Result<Past, LocalError> {
     let mut evidence: HashMap<AttemptKey, Said> = HashMap::new();
     let mut order = Vec::new();
     for path in journal::files(home)? {
@@ -78,13 +83,19 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
         // Behind the last line there are zeros, or half a line.
         journal::say_durable(&journal::open_durable(&path)?, end).map_err(failed("mark", &path))?;
     }
-    let archived = take_archived(home, &mut evidence)?;
-    let mut past = Past { fates: Vec::new(), archived, open: Vec::new() };
+    let (archived, unread) = take_archived(home, &mut evidence);
+    let mut past = Past { fates: Vec::new(), archived, open: Vec::new(), held: Vec::new() };
     for key in order {
         let Some((evidence, start, life)) = evidence.remove(&key) else { continue };
         match (evidence.outcome(), start) {
             (Some(outcome), _) => past.fates.push((key, outcome.into())),
-            (None, Some(start)) => past.open.push(OpenAttempt { start, evidence, life }),
+            (None, Some(start)) => {
+                let open = OpenAttempt { start, evidence, life };
+                // In the same boot nothing comes back that was retired: what was granted is open.
+                let is_held = unread.contains(&key.run_and_tag()) && !open.was_granted_in(boot);
+                if is_held { past.held.push(open) } else { past.open.push(open) }
+            }
+            (None, None) if was_never_told(&evidence, life.as_ref(), boot) => {}
             // Granted without an order, which is not ours and can never start.
             (None, None) => past.fates.push((key, Fate::Over)),
         }
@@ -92,27 +103,49 @@ pub(super) fn replay(home: &LocalHome) -> Result<Past, LocalError> {
     Ok(past)
 }
 
+/// Tells whether a grant was not durable yet when a machine lost its power. Of what was written last a disk
+/// may have kept any part: here the grant, and not the order before it. Nobody was told of it, so nothing
+/// was started, and the order is in the inbox still: the attempt is unknown, and is granted once more.
+fn was_never_told(evidence: &Evidence, life: Option<&Life>, boot: &str) -> bool {
+    let is_granted_only = evidence.started().is_none() && evidence.ran().is_none();
+    is_granted_only && life.is_some_and(|life| life.boot != boot)
+}
+
 /// Looks into the directories of runs with attempts that journals leave open: these may wait for attempts
 /// that were archived. After a power cut a journal may be back that was retired, and speak of ended
-/// attempts as if they were open.
+/// attempts as if they were open. Returns what journals do not tell, and runs that cannot be looked into.
 fn take_archived(
     home: &LocalHome,
     evidence: &mut HashMap<AttemptKey, Said>,
-) -> Result<Vec<(AttemptKey, Fate)>, LocalError> {
+) -> (Fates, HashSet<(Accession, RunTag)>) {
     let open = evidence.iter().filter(|(_, (evidence, ..))| evidence.outcome().is_none());
-    let runs: HashSet<(Accession, RunTag)> =
-        open.map(|(key, _)| (key.run, key.tag.clone())).collect();
-    let mut found = HashMap::new();
-    archive::add(home, runs.iter(), &mut found)?;
-    let mut archived = Vec::new();
-    for (key, end) in found {
-        let fate = end.outcome().map_or(Fate::Over, Fate::from);
-        match evidence.get_mut(&key) {
-            Some((known, ..)) => known.add(end),
-            None => archived.push((key, fate)),
+    let runs: HashSet<(Accession, RunTag)> = open.map(|(key, _)| key.run_and_tag()).collect();
+    let (mut archived, mut unread) = (Vec::new(), HashSet::new());
+    for run in runs {
+        let ends = match archive::read(&RunDir::of(home.work_dir(), run.0, &run.1)) {
+            Ok(ends) => ends,
+            Err(error) => {
+                let error = crate::chain(&error);
+                tracing::error!(run = %run.0, error, "the steps of a run wait for its directory");
+                unread.insert(run);
+                continue;
+            }
+        };
+        for end in ends {
+            let (Some(key), Some(outcome)) = (end.key().cloned(), end.outcome()) else { continue };
+            match evidence.get_mut(&key) {
+                Some((known, ..)) => known.take(end),
+                None => archived.push((key, outcome.into())),
+            }
         }
     }
-    Ok(archived)
+    (archived, unread)
+}
+
+impl OpenAttempt {
+    fn was_granted_in(&self, boot: &str) -> bool {
+        self.evidence.is_granted() && self.life.as_ref().is_some_and(|life| life.boot == boot)
+    }
 }
 
 impl Supervisor {
@@ -123,26 +156,42 @@ impl Supervisor {
         boot: &str,
         events: &Sender<Event>,
     ) -> Result<(), LocalError> {
-        let now = self.shop.clock.now();
         for (key, fate) in past.fates {
             self.table.set(&key, fate);
         }
         for (key, fate) in past.archived {
             self.table.recall(&key, fate);
         }
-        let (mut ordered, mut watched, mut granted) = (Vec::new(), Vec::new(), Vec::new());
-        for open in past.open {
+        for held in &past.held {
+            let is_granted = held.evidence.is_granted();
+            let fate = if is_granted { Fate::Granted } else { Fate::Ordered };
+            self.table.set(&held.start.key, fate);
+        }
+        self.held = past.held;
+        let running = self.go_on_with(past.open, boot)?;
+        self.watch(running, events);
+        Ok(())
+    }
+
+    /// Goes on with attempts; returns those that run.
+    fn go_on_with(
+        &mut self,
+        open: Vec<OpenAttempt>,
+        boot: &str,
+    ) -> Result<Vec<OpenAttempt>, LocalError> {
+        let now = self.shop.clock.now();
+        let (mut ordered, mut running, mut granted) = (Vec::new(), Vec::new(), Vec::new());
+        for open in open {
             if !open.evidence.is_granted() {
                 ordered.push(open.start.key.clone());
                 self.table.order(open.start);
                 continue;
             }
             self.table.set(&open.start.key, Fate::Granted);
-            let same_boot = open.life.as_ref().is_some_and(|life| life.boot == boot);
-            if !same_boot {
+            if !open.was_granted_in(boot) {
                 self.lose(&open.start, "the machine was restarted while the step may have run")?;
             } else if open.evidence.started().is_some() {
-                watched.push(open);
+                running.push(open);
             } else {
                 granted.push(open.start);
             }
@@ -150,8 +199,42 @@ impl Supervisor {
         self.startable.extend(granted);
         let skipped = self.table.settle(&ordered, now);
         self.close(skipped.into_iter().map(|key| (key, SKIPPED, None)).collect(), now)?;
-        self.watch(watched, events);
-        Ok(())
+        Ok(running)
+    }
+
+    /// Goes on with attempts that were held, where the directories of their runs can be read now.
+    pub(super) fn go_on_with_held(&mut self) -> Result<(), LocalError> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let mut archives: HashMap<(Accession, RunTag), Option<HashMap<AttemptKey, Outcome>>> =
+            HashMap::new();
+        let mut open = Vec::new();
+        for attempt in std::mem::take(&mut self.held) {
+            let key = attempt.start.key.clone();
+            let ends = archives.entry(key.run_and_tag()).or_insert_with_key(|(run, tag)| {
+                let ends = archive::read(&RunDir::of(self.home.work_dir(), *run, tag)).ok()?;
+                let outcomes = ends.iter().map(|end| Some((end.key()?.clone(), end.outcome()?)));
+                Some(outcomes.flatten().collect())
+            });
+            let Some(ends) = ends else {
+                self.held.push(attempt);
+                continue;
+            };
+            match (self.table.fate(&key), ends.get(&key).copied()) {
+                (Some(Fate::Ordered | Fate::Granted), None) => open.push(attempt),
+                (Some(Fate::Ordered | Fate::Granted), Some(outcome)) => {
+                    self.finish(&key, outcome.into())?;
+                }
+                // It was closed meanwhile.
+                (Some(Fate::Succeeded | Fate::Over) | None, _) => {}
+            }
+        }
+        for (key, outcome) in archives.into_values().flatten().flatten() {
+            self.table.recall(&key, outcome.into());
+        }
+        // None of them was granted in this boot, so none runs.
+        self.go_on_with(open, &machine::boot_id()).map(|_none| ())
     }
 
     fn lose(&mut self, start: &Start, why: &str) -> Result<(), LocalError> {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use niassa_model::accession::Accession;
 use niassa_model::run::RunTag;
+use niassa_model::step::AttemptKey;
 use niassa_model::time::Clock;
 
 use super::setup::others_wrote_since;
@@ -50,14 +51,18 @@ impl Retirement {
             let _locked = lock;
             for () in asked {
                 // A journal is complete when another one of ours stands behind it, not anybody's.
-                let pass = others_wrote_since(&home).and_then(|is_so| match is_so {
-                    true => Ok(Pass { left: 1, ..Pass::default() }),
-                    false => retire(&home, clock.now()),
-                });
-                let pass = pass.unwrap_or_else(|error| {
+                let mut pass = Pass::default();
+                let retired = match others_wrote_since(&home) {
+                    Ok(false) => retire(&home, clock.now(), &mut pass),
+                    others => {
+                        pass.left = 1;
+                        others.map(|_| ())
+                    }
+                };
+                if let Err(error) = retired {
                     tracing::warn!(error = crate::chain(&error), "journals could not be retired");
-                    Pass { left: 1, ..Pass::default() }
-                });
+                    pass.left = pass.left.max(1);
+                }
                 if events.send(Event::Retired(pass)).is_err() {
                     return;
                 }
@@ -110,8 +115,7 @@ impl Supervisor {
         orders: &[Order],
     ) -> Result<BTreeSet<(Accession, RunTag)>, LocalError> {
         let unknown = orders.iter().map(Order::key).filter(|key| self.table.fate(key).is_none());
-        let runs: BTreeSet<(Accession, RunTag)> =
-            unknown.map(|key| (key.run, key.tag.clone())).collect();
+        let runs: BTreeSet<(Accession, RunTag)> = unknown.map(AttemptKey::run_and_tag).collect();
         for (run, tag) in &runs {
             for end in archive::read(&RunDir::of(self.home.work_dir(), *run, tag))? {
                 if let (Some(key), Some(outcome)) = (end.key(), end.outcome()) {

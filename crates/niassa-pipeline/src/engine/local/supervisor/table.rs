@@ -73,7 +73,7 @@ impl From<Outcome> for Fate {
 impl Table {
     /// Returns where an attempt stands, if it was ever heard of.
     pub(super) fn fate(&self, key: &AttemptKey) -> Option<Fate> {
-        let run = self.runs.get(&(key.run, key.tag.clone()))?;
+        let run = self.runs.get(&key.run_and_tag())?;
         run.get(&(key.step, key.attempt)).map(|known| known.fate)
     }
 
@@ -90,7 +90,7 @@ impl Table {
 
     /// Sets what a journal says, while it is replayed.
     pub(super) fn set(&mut self, key: &AttemptKey, fate: Fate) {
-        let run = self.runs.entry((key.run, key.tag.clone())).or_default();
+        let run = self.runs.entry(key.run_and_tag()).or_default();
         let known = Known { fate, is_archived: false };
         let before = run.insert((key.step, key.attempt), known);
         self.open += usize::from(fate.is_open());
@@ -99,7 +99,7 @@ impl Table {
 
     /// Takes what the directory of a run says of an attempt's end.
     pub(super) fn recall(&mut self, key: &AttemptKey, fate: Fate) {
-        let run = self.runs.entry((key.run, key.tag.clone())).or_default();
+        let run = self.runs.entry(key.run_and_tag()).or_default();
         let known = run.entry((key.step, key.attempt)).or_insert(Known { fate, is_archived: true });
         known.is_archived |= !known.fate.is_open();
     }
@@ -108,7 +108,7 @@ impl Table {
     pub(super) fn archived(&mut self, keys: &[AttemptKey]) {
         let mut touched = HashSet::new();
         for key in keys {
-            let run = (key.run, key.tag.clone());
+            let run = key.run_and_tag();
             let attempt = (key.step, key.attempt);
             if let Some(known) = self.runs.get_mut(&run).and_then(|run| run.get_mut(&attempt)) {
                 known.is_archived |= !known.fate.is_open();
@@ -311,7 +311,7 @@ mod tests {
         table.order(start(2, &[0]));
         assert!(table.settle(&[key(2)], NOW).is_empty());
         assert_eq!(granted(&mut table), [2], "its parent was recalled");
-        table.forget_if_archived(&(key(0).run, key(0).tag));
+        table.forget_if_archived(&key(0).run_and_tag());
         assert_eq!(table.fate(&key(0)), Some(Fate::Succeeded));
         table.finish(&key(2), Fate::Succeeded, NOW);
         table.archived(&[key(2)]);

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use super::super::{Provisioning, client, journal};
 use super::*;
 
+const NOW: Timestamp = Timestamp::from_micros(1_000);
+
 /// A clock that moves by a microsecond whenever it is looked at.
 struct Ticks(AtomicI64);
 
@@ -48,8 +50,7 @@ impl Place {
         })
     }
 
-    /// Supervises until all is done and nothing is left to retire; returns how many runs are remembered.
-    fn supervise(&self, journal_bytes: u64) -> usize {
+    fn begin(&self, journal_bytes: u64) -> Begun {
         let options = SupervisorOptions {
             executable: "/bin/false".into(),
             environment: Vec::new(),
@@ -59,7 +60,21 @@ impl Place {
             retire_every: Duration::from_millis(50),
         };
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let (mut supervisor, events, lock) = begin(&self.home, options, clock).unwrap().unwrap();
+        begin(&self.home, options, clock).unwrap().unwrap()
+    }
+
+    /// Makes a journal of a life of another boot, that was cut short.
+    fn writer_of_the_past(&self) -> Writer {
+        let (sender, _events) = channel();
+        let life = Life { boot: String::new(), supervisor: 1, guardian: 0, guardian_started: None };
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let series = Series { home: self.home.clone(), life, most_bytes: u64::MAX, clock };
+        Writer::create(series, sender).unwrap()
+    }
+
+    /// Supervises until all is done and nothing is left to retire; returns how many runs are remembered.
+    fn supervise(&self, journal_bytes: u64) -> usize {
+        let (mut supervisor, events, lock) = self.begin(journal_bytes);
         supervisor.supervise(&events, &lock).unwrap();
         supervisor.table.remembered()
     }
@@ -142,6 +157,22 @@ fn an_order_that_comes_again_starts_nothing_after_its_journal_was_removed() {
 }
 
 #[test]
+fn an_order_that_comes_again_starts_nothing_after_its_run_was_moved_aside_for_a_while() {
+    let place = Place::new();
+    let order = place.order(1, 0, &[]);
+    client::deliver(&place.home, std::slice::from_ref(&order)).unwrap();
+    place.supervise(u64::MAX);
+    let (dir, aside) = (place.folder.path().join("1-aaaaaaaaaa"), place.folder.path().join("1"));
+    fs::rename(&dir, &aside).unwrap();
+    place.supervise(1);
+    fs::rename(&aside, &dir).unwrap();
+    client::deliver(&place.home, &[order]).unwrap();
+    place.supervise(1);
+    assert_eq!(place.starts(), BTreeMap::from([("1-0".to_owned(), 1)]));
+    assert_eq!(place.ended(1).lines().count(), 1);
+}
+
+#[test]
 fn a_supervisor_goes_on_where_the_journal_of_a_parent_was_removed() {
     let place = Place::new();
     client::deliver(&place.home, &[place.order(1, 0, &[])]).unwrap();
@@ -149,11 +180,7 @@ fn a_supervisor_goes_on_where_the_journal_of_a_parent_was_removed() {
     place.supervise(1);
     assert_eq!(place.ended(1).lines().count(), 1);
     // A life that was killed after it took up an order: the parent is known to the directory alone.
-    let (sender, _events) = channel();
-    let life = Life { boot: String::new(), supervisor: 1, guardian: 0, guardian_started: None };
-    let clock: Arc<dyn Clock> = place.clock.clone();
-    let series = Series { home: place.home.clone(), life, most_bytes: u64::MAX, clock };
-    let writer = Writer::create(series, sender).unwrap();
+    let writer = place.writer_of_the_past();
     let Order::Start(start) = place.order(1, 1, &[0]) else { unreachable!() };
     // After a power cut a journal may be back that says half of what was archived.
     let back = Record::Granted { key: key(1, 0) };
@@ -171,22 +198,98 @@ fn an_archive_that_cannot_be_read_holds_orders_back() {
     let ended = place.folder.path().join("1-aaaaaaaaaa/ended.jsonl");
     fs::create_dir(&ended).unwrap();
     client::deliver(&place.home, &[order]).unwrap();
-    let options = SupervisorOptions {
-        executable: "/bin/false".into(),
-        environment: Vec::new(),
-        capacity: Capacity { threads: 1, memory_bytes: 1 << 30 },
-        idle: Duration::from_millis(1),
-        journal_bytes: u64::MAX,
-        retire_every: RETIRE_EVERY,
-    };
-    let clock: Arc<dyn Clock> = place.clock.clone();
-    let (mut supervisor, _events, lock) = begin(&place.home, options, clock).unwrap().unwrap();
+    let (mut supervisor, _events, lock) = place.begin(u64::MAX);
     supervisor.read_inbox().unwrap();
-    assert_eq!(supervisor.table.open(), 0);
+    assert_eq!((supervisor.table.open(), supervisor.untakable.len()), (0, 1), "it is said once");
     fs::remove_dir(&ended).unwrap();
     supervisor.read_inbox().unwrap();
-    assert_eq!(supervisor.table.open(), 1);
+    assert_eq!((supervisor.table.open(), supervisor.untakable.len()), (1, 0));
     drop(lock);
+}
+
+#[test]
+fn attempts_wait_for_the_directory_of_their_run_and_hold_up_no_others() {
+    let place = Place::new();
+    let writer = place.writer_of_the_past();
+    let mut ordered = Vec::new();
+    for (run, step) in [(1, 0), (1, 1), (1, 2), (2, 0)] {
+        let Order::Start(start) = place.order(run, step, &[]) else { unreachable!() };
+        ordered.push(Record::Ordered(start));
+    }
+    ordered.push(Record::Granted { key: key(1, 1) });
+    ordered.push(Record::Granted { key: key(1, 2) });
+    writer.append(&ordered).unwrap();
+    let folder = place.folder.path().join("1-aaaaaaaaaa");
+    fs::create_dir(folder.join("ended.jsonl")).unwrap();
+    let (mut supervisor, _events, lock) = place.begin(u64::MAX);
+    supervisor.read_inbox().unwrap();
+    assert_eq!(supervisor.table.open(), 4, "none of them was lost or forgotten");
+    let granted = supervisor.table.grant(10);
+    assert_eq!(granted.iter().map(|start| &start.key).collect::<Vec<_>>(), [&key(2, 0)]);
+
+    // One has ended and was archived; a journal is back that says it is open.
+    fs::remove_dir(folder.join("ended.jsonl")).unwrap();
+    let run = crate::run_dir::RunDir::of(place.folder.path(), key(1, 1).run, &key(1, 1).tag);
+    let success =
+        Outcome { status: StepStatus::Success, reason: None, exit_code: Some(0), signal: None };
+    let end = Record::Closed { key: key(1, 1), outcome: success, message: None, at: NOW };
+    super::super::archive::keep(&run, &[end]).unwrap();
+    supervisor.read_inbox().unwrap();
+    assert_eq!(supervisor.table.fate(&key(1, 1)), Some(Fate::Succeeded));
+    assert_eq!(supervisor.table.fate(&key(1, 2)), Some(Fate::Over), "it is lost");
+    let granted = supervisor.table.grant(10);
+    assert_eq!(granted.iter().map(|start| &start.key).collect::<Vec<_>>(), [&key(1, 0)]);
+    assert!(supervisor.held.is_empty());
+    drop(lock);
+}
+
+#[test]
+fn a_grant_that_lost_its_order_with_the_power_is_made_again() {
+    let place = Place::new();
+    let writer = place.writer_of_the_past();
+    writer.append(&[Record::Granted { key: key(1, 0) }]).unwrap();
+    client::deliver(&place.home, &[place.order(1, 0, &[])]).unwrap();
+    place.supervise(u64::MAX);
+    assert_eq!(place.starts(), BTreeMap::from([("1-0".to_owned(), 1)]));
+    let said = journal::scan(&place.home, |_| true).unwrap();
+    assert_eq!(said[&key(1, 0)].outcome().map(|outcome| outcome.status), Some(StepStatus::Success));
+    // Later lives know it.
+    client::deliver(&place.home, &[place.order(1, 0, &[])]).unwrap();
+    place.supervise(1);
+    assert_eq!(place.starts(), BTreeMap::from([("1-0".to_owned(), 1)]));
+}
+
+#[test]
+fn a_small_journal_is_replaced_whatever_room_was_made_for_it() {
+    let place = Place::new();
+    let writer = place.writer_of_the_past();
+    let Order::Start(open) = place.order(1, 0, &[]) else { unreachable!() };
+    let Order::Start(over) = place.order(1, 1, &[]) else { unreachable!() };
+    let closed = Record::Closed { key: key(1, 1), outcome: SKIPPED, message: None, at: NOW };
+    writer.append(&[Record::Ordered(open), Record::Ordered(over), closed]).unwrap();
+    place.writer_of_the_past();
+    let first = place.journals().remove(0);
+    assert!(fs::metadata(&first).unwrap().len() > 64 * 1024, "most of it is zeros");
+    let mut pass = Pass::default();
+    super::super::retire::retire(&place.home, NOW, &mut pass).unwrap();
+    assert_eq!((pass.left, pass.archived), (1, vec![key(1, 1)]));
+    assert!(fs::metadata(&first).unwrap().len() < 1024);
+}
+
+#[test]
+fn a_journal_that_cannot_be_begun_leaves_nothing_behind() {
+    let place = Place::new();
+    let own = std::process::id();
+    let now = place.clock.0.load(Ordering::Relaxed);
+    // Where it would say how much of it is durable there is a folder.
+    let mark = place.home.path().join(format!("journal-{now:020}-{own}.synced"));
+    fs::create_dir(&mark).unwrap();
+    let life = Life { boot: String::new(), supervisor: 1, guardian: 0, guardian_started: None };
+    let clock: Arc<dyn Clock> = place.clock.clone();
+    let series = Series { home: place.home.clone(), life, most_bytes: u64::MAX, clock };
+    assert!(Writer::create(series, channel().0).is_err());
+    assert!(mark.exists());
+    assert_eq!(place.journals(), Vec::<PathBuf>::new());
 }
 
 #[test]

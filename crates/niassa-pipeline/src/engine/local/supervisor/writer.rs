@@ -266,16 +266,24 @@ impl Series {
             .create_new(true)
             .open(&path)
             .map_err(failed("make", &path))?;
+        self.begin(&path, file).inspect_err(|_| {
+            // What cannot be begun would take room at each try, of a disk that may be full.
+            let _left_behind = std::fs::remove_file(&path);
+            let _left_behind = std::fs::remove_file(path.with_extension("synced"));
+        })
+    }
+
+    fn begin(&self, path: &Path, file: File) -> Result<Synced, LocalError> {
         let mut life = Vec::new();
-        encode(&Record::Life(self.life.clone()), &mut life).map_err(failed("encode for", &path))?;
+        encode(&Record::Life(self.life.clone()), &mut life).map_err(failed("encode for", path))?;
         reserve(&file, 0)
             .and_then(|()| file.write_all_at(&life, 0))
             .and_then(|()| file.sync_all())
-            .map_err(failed("reserve", &path))?;
-        let said = open_durable(&path)?;
+            .map_err(failed("reserve", path))?;
+        let said = open_durable(path)?;
         let folder = self.home.path();
         File::open(folder).and_then(|f| f.sync_all()).map_err(failed("sync", folder))?;
-        Ok(Synced { path, file, said, bytes: life.len() as u64 })
+        Ok(Synced { path: path.to_owned(), file, said, bytes: life.len() as u64 })
     }
 }
 
