@@ -100,14 +100,14 @@ impl ClusterDecision {
 /// Whether a step before can be named to the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParentJob {
-    /// Its job was seen in this very look, and lives.
+    /// Its job was seen in the last look and lives, or was acknowledged since.
     Seen,
     /// It was not: whoever waits for it is handed over later.
     NotSeen,
 }
 
 /// Returns what can be handed over now, by position: submissions all of whose parents have a job that
-/// was seen, at most `room`, and none with more than `parents` of them.
+/// was seen or acknowledged, at most `room`, and none with more than `parents` of them.
 pub fn next_wave(
     submissions: &[Submission],
     room: usize,

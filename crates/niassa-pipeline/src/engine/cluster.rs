@@ -89,7 +89,7 @@ pub struct JobRequest {
     pub output: PathBuf,
     /// What each element may use.
     pub resources: Resources,
-    /// Jobs that must have succeeded before; their names were seen in this very look.
+    /// Jobs that must have succeeded before: seen in the last look, or acknowledged since.
     pub after: Vec<JobId>,
     /// Whether it waits for `release`.
     pub hold: Hold,
