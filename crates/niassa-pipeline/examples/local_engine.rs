@@ -71,7 +71,9 @@ fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
         } else if told_at.elapsed() >= Duration::from_secs(1) {
             // What was retired before it was read stands in the directories of the runs.
             let mut known = journal::scan(&home, |key| open.contains(key))?;
-            archive::add(&home, runs.iter(), &mut known)?;
+            if let Some(unread) = archive::add(&home, runs.iter(), &mut known).pop() {
+                return Err(unread.error.into());
+            }
             told_at = Instant::now();
             forget_ended(&mut open, known);
         }
@@ -112,6 +114,7 @@ fn prepare(folder: &Path, chains: u32, length: u32) -> Fallible<Vec<Order>> {
                 resources: Resources::default(),
                 after: if step == 0 { Vec::new() } else { vec![key(step - 1)?] },
                 processing: None,
+                trace: None,
                 provisioning: Provisioning::Nothing,
                 not_before: None,
             }));

@@ -272,8 +272,8 @@ impl Propagator {
         while news.peek().is_some() {
             // The ends of streams are read for one call at a time: a million ends fit no memory.
             let some: Vec<facts::News> = news.by_ref().take(FACTS_PER_CALL).collect();
-            let (work_dir, threads) = (self.reconciler.work_dir().to_owned(), self.threads);
-            let facts = blocking(move || facts::make(&work_dir, &some, threads)).await?;
+            let threads = self.threads;
+            let facts = blocking(move || facts::make(&some, threads)).await?;
             for call in facts::into_calls(facts) {
                 self.record_call(call, report).await?;
             }

@@ -348,9 +348,9 @@ fn decide_each(
 }
 
 fn decide_prepared(prepared: Prepared, snapshot: &Snapshot) -> Result<Ready, Refused> {
-    let Prepared { claim, run, plan_sha256, .. } = prepared;
+    let Prepared { claim, run, plan_sha256, directory } = prepared;
     let decided = || -> Result<_, NotPrepared> {
-        let decision = decide_run(&run, snapshot, claim.desire, &claim.retries)?;
+        let decision = decide_run(&run, directory, snapshot, claim.desire, &claim.retries)?;
         make_attempts(&run, &decision)?;
         Ok((decision, run.dir.accessions()?))
     };

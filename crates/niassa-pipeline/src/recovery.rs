@@ -240,12 +240,11 @@ fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
 #[cfg(test)]
 mod tests {
     use niassa_model::place::EngineKind;
-    use niassa_model::plan::{Plan, PlannedStep, RetryPolicy};
-    use niassa_model::resources::Resources;
     use niassa_model::time::Timestamp;
 
     use super::*;
     use crate::place::WorkDir;
+    use crate::run_dir::plan_of_one_step;
 
     #[test]
     fn a_closed_attempt_is_told_by_the_list_of_ended_ones() {
@@ -255,23 +254,7 @@ mod tests {
         let dir = RunDir::of(work_dir.path(), swid, &tag);
         dir.make().unwrap();
         dir.make_step_folders(1).unwrap();
-        let step = PlannedStep {
-            name: "one".to_owned().try_into().unwrap(),
-            element: None,
-            after: Vec::new(),
-            command: "true".to_owned(),
-            resources: Resources::default(),
-            outputs: Vec::new(),
-            retry: RetryPolicy::default(),
-        };
-        let plan = Plan {
-            format: 1,
-            workflow: "W".to_owned(),
-            version: "1".to_owned(),
-            inputs: Vec::new(),
-            output_folder: None,
-            steps: vec![step],
-        };
+        let plan = plan_of_one_step();
         dir.make_step(StepIndex(0), &plan.steps[0], None).unwrap();
         let file = RunFile {
             swid,
@@ -284,6 +267,7 @@ mod tests {
             values: Value::Null,
             host: None,
             parents: Vec::new(),
+            trace: None,
         };
         let plan = Some(dir.store_plan(&plan).unwrap());
         let run = KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0 };

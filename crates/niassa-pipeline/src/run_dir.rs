@@ -23,8 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::place::{Linked, link_new};
 
-/// The file with the id under which logs find the run.
-pub(crate) const TRACE: &str = "trace";
 /// How many steps share a folder of `steps/`.
 pub(crate) const STEPS_PER_FOLDER: u32 = 1_000;
 
@@ -59,6 +57,9 @@ pub struct RunFile {
     /// What it descends from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Accession>,
+    /// The id under which logs find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// What `provision.json` beside a step's `command.sh` says: which files to keep, and where.
@@ -153,11 +154,6 @@ impl RunDir {
         let content = fs::read(&path).map_err(failed("read", &path))?;
         let read = serde_json::from_slice(&content).map_err(io::Error::from);
         read.map_err(failed("read", &path))
-    }
-
-    /// Stores the id under which logs find the run, for its steps.
-    pub(crate) fn store_trace(&self, trace: &str) -> Result<(), RunDirError> {
-        self.store(TRACE, trace.as_bytes()).map(drop)
     }
 
     /// Stores a plan and returns the one that counts: the first.
@@ -401,4 +397,26 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _infallible = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// A plan of one step, for tests of what is kept of a run.
+#[cfg(test)]
+pub(crate) fn plan_of_one_step() -> Plan {
+    let step = PlannedStep {
+        name: "one".to_owned().try_into().unwrap(),
+        element: None,
+        after: Vec::new(),
+        command: "true".to_owned(),
+        resources: niassa_model::resources::Resources::default(),
+        outputs: Vec::new(),
+        retry: niassa_model::plan::RetryPolicy::NEVER,
+    };
+    Plan {
+        format: 1,
+        workflow: "W".to_owned(),
+        version: "1".to_owned(),
+        inputs: Vec::new(),
+        output_folder: None,
+        steps: vec![step],
+    }
 }

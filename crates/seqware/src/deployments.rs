@@ -68,11 +68,14 @@ impl Deployments {
     }
 
     /// Leaves a mark now and then. Returns what a person should know; the same words as long as it holds.
-    pub fn look(&mut self) -> Option<&str> {
+    pub async fn look(&mut self) -> Option<&str> {
         let is_due = self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY);
         if is_due && self.client.deployment().is_some() {
             self.looked_at = Some(Instant::now());
-            self.warning = leave_and_look(&self.work_dir, &self.client, SystemClock.now());
+            let (work_dir, client) = (self.work_dir.clone(), self.client.clone());
+            // A file server may take its time.
+            let look = move || leave_and_look(&work_dir, &client, SystemClock.now());
+            self.warning = tokio::task::spawn_blocking(look).await.ok().flatten();
         }
         self.warning.as_deref()
     }

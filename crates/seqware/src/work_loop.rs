@@ -166,8 +166,9 @@ impl WorkLoop {
         turn.facts = report.facts;
         turn.active = report.active;
         self.active = report.active;
-        let doubt = self.deployments.as_mut().and_then(Deployments::look);
-        turn.doubts.extend(doubt.map(str::to_owned));
+        if let Some(deployments) = &mut self.deployments {
+            turn.doubts.extend(deployments.look().await.map(str::to_owned));
+        }
         Ok(turn)
     }
 

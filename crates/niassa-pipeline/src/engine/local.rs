@@ -85,6 +85,9 @@ pub struct Start {
     /// Its step's processing accession, exported to the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processing: Option<Accession>,
+    /// The id under which logs find its run, exported too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// What happens once the command has succeeded.
     #[serde(default)]
     pub provisioning: Provisioning,

@@ -420,6 +420,6 @@ fn read_run(work_dir: &Path, swid: Accession, tag: &RunTag) -> Result<Option<Run
     }
     let stored = dir.plan().map_err(|error| crate::chain(&error))?;
     let Some(stored) = stored else { return Ok(None) };
-    let run = OpenRun { swid, tag: tag.clone(), dir, plan: stored.plan };
+    let run = OpenRun { swid, tag: tag.clone(), trace: None, dir, plan: stored.plan };
     RunLook::read(run).map(Some).map_err(|error| crate::chain(&error))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use niassa_api::facts::{AttemptFact, LogTail};
@@ -15,7 +15,6 @@ use niassa_model::step::{AttemptKey, StepStatus};
 use crate::engine::local::journal::Evidence;
 use crate::place::machine;
 use crate::reconcile::cluster::AttemptLook;
-use crate::run_dir::RunDir;
 use crate::step::provision::OUTPUTS_FILE;
 
 /// An attempt and what the journal says of it.
@@ -59,13 +58,11 @@ pub(super) fn into_calls(facts: Vec<AttemptFact>) -> Vec<Vec<AttemptFact>> {
 }
 
 /// Makes facts of news, one per attempt, reading the ends of streams with so many threads.
-pub(super) fn make(work_dir: &Path, news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
+pub(super) fn make(news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
     let size = news.len().div_ceil(threads.get()).max(16);
     let machine = machine();
     let make = |news: &[News]| -> Vec<AttemptFact> {
-        let mut steps = StepDirs::default();
-        let fact = |(key, evidence): &News| fact(work_dir, key, evidence, &machine, &mut steps);
-        news.iter().map(fact).collect()
+        news.iter().map(|(key, evidence)| fact(key, evidence, &machine)).collect()
     };
     thread::scope(|scope| {
         let workers: Vec<_> =
@@ -78,38 +75,7 @@ pub(super) fn make(work_dir: &Path, news: &[News], threads: NonZeroUsize) -> Vec
     })
 }
 
-/// The directories of steps, listed once per folder of a run.
-#[derive(Default)]
-struct StepDirs {
-    listed: HashMap<PathBuf, HashMap<u32, PathBuf>>,
-}
-
-impl StepDirs {
-    fn attempt(&mut self, work_dir: &Path, key: &AttemptKey) -> Option<PathBuf> {
-        let run = RunDir::of(work_dir, key.run, &key.tag);
-        let folder = run.step_folder(key.step);
-        let steps = self.listed.entry(folder).or_insert_with_key(|folder| list(folder));
-        Some(steps.get(&key.step.0)?.join(format!("attempt-{}", key.attempt)))
-    }
-}
-
-fn list(folder: &Path) -> HashMap<u32, PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return HashMap::new() };
-    let named = entries.flatten().filter_map(|entry| {
-        let name = entry.file_name();
-        let index = name.to_str()?.split_once('-')?.0.parse().ok()?;
-        Some((index, entry.path()))
-    });
-    named.collect()
-}
-
-fn fact(
-    work_dir: &Path,
-    key: &AttemptKey,
-    evidence: &Evidence,
-    machine: &str,
-    steps: &mut StepDirs,
-) -> AttemptFact {
+fn fact(key: &AttemptKey, evidence: &Evidence, machine: &str) -> AttemptFact {
     let mut fact = AttemptFact {
         run: key.run,
         tag: key.tag.clone(),
@@ -139,11 +105,11 @@ fn fact(
     fact.message.clone_from(&exit.message);
     fact.cpu_micros = exit.cpu_micros;
     fact.peak_memory_bytes = exit.peak_memory_bytes;
-    if let Some(attempt) = steps.attempt(work_dir, key) {
+    if let Some(attempt) = &exit.attempt_dir {
         fact.stdout = tail(&attempt.join("stdout"));
         fact.stderr = tail(&attempt.join("stderr"));
         if outcome.status == StepStatus::Success {
-            fact.outputs = outputs(&attempt);
+            fact.outputs = outputs(attempt);
         }
     }
     fact

@@ -22,6 +22,7 @@ use crate::engine::local::journal::Evidence;
 use crate::engine::local::{
     LocalError, LocalHome, Order, Provisioning, Start, archive, inbox, journal,
 };
+use crate::place::Linked;
 use crate::run_dir::{RunDir, RunDirError};
 
 /// A run whose directory and plan are at hand.
@@ -29,6 +30,8 @@ use crate::run_dir::{RunDir, RunDirError};
 pub(crate) struct OpenRun {
     pub(crate) swid: Accession,
     pub(crate) tag: RunTag,
+    /// The id under which logs find it.
+    pub(crate) trace: Option<String>,
     pub(crate) dir: RunDir,
     pub(crate) plan: Plan,
 }
@@ -71,7 +74,7 @@ impl Snapshot {
         home: &LocalHome,
         runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
     ) {
-        let unread = archive::add_readable(home, runs, &mut self.journal).into_iter();
+        let unread = archive::add(home, runs, &mut self.journal).into_iter();
         self.unread = unread.map(|unread| (unread.run, crate::chain(&unread.error))).collect();
     }
 
@@ -134,6 +137,7 @@ impl Snapshot {
 /// that seemed absent would be ordered again.
 pub(super) fn decide_run(
     run: &OpenRun,
+    directory: Linked,
     snapshot: &Snapshot,
     desire: Desire,
     retries: &[String],
@@ -144,7 +148,11 @@ pub(super) fn decide_run(
     let mut attempts = Vec::with_capacity(run.plan.steps.len());
     for (position, step) in run.plan.steps.iter().enumerate() {
         let index = index_of(position);
-        let causes = run.dir.attempts(index, step)?;
+        let causes = match directory {
+            // What was made now has the first attempts and nothing else.
+            Linked::Now => vec![AttemptCause::First],
+            Linked::Before => run.dir.attempts(index, step)?,
+        };
         let mut number = AttemptNumber::FIRST;
         let evidence = causes.into_iter().map(|cause| {
             let evidence = snapshot.attempt(&run.key(index, number), cause);
@@ -229,6 +237,7 @@ fn start(
         resources: submission.resources,
         after: submission.after.iter().map(|(step, number)| run.key(*step, *number)).collect(),
         processing: accessions.get(submission.step.as_usize()).copied(),
+        trace: run.trace.clone(),
         provisioning: if step.outputs.is_empty() {
             Provisioning::Nothing
         } else {

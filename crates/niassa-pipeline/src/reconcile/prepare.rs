@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use niassa_api::claims::{Claim, CouldNotPlan};
 use niassa_bundle::manifest::Manifest;
@@ -21,8 +22,14 @@ use super::evidence::{OpenRun, index_of};
 use crate::place::{Linked, os_user};
 use crate::run_dir::{RunDir, RunDirError, RunFile, StoredPlan};
 
-/// From so many steps on, their directories are made by several threads.
-const STEPS_FOR_THREADS: usize = 64;
+/// So many directories of steps are made before it is known how fast that goes.
+const STEPS_TO_TRY: usize = 64;
+
+/// Where one takes longer, it waits for a server, and several threads make them.
+const SLOW_STEP: Duration = Duration::from_micros(500);
+
+/// So many threads at most.
+const THREADS: usize = 8;
 
 /// A run that is ready to be handed over.
 pub(super) struct Prepared {
@@ -86,10 +93,8 @@ fn prepare_run(
         values: claim.values.clone(),
         host: claim.host.clone(),
         parents: claim.parents.clone(),
+        trace: claim.trace.clone(),
     })?;
-    if let Some(trace) = &claim.trace {
-        dir.store_trace(trace)?;
-    }
     let stored = match dir.plan()? {
         Some(stored) => stored,
         None => make_plan(claim, &dir, bundle)?,
@@ -105,7 +110,13 @@ fn prepare_run(
         link_inputs(&dir, &stored.plan.inputs)?;
         make_steps(&dir, &stored.plan)?;
     }
-    let run = OpenRun { swid: claim.swid, tag: claim.tag.clone(), dir, plan: stored.plan };
+    let run = OpenRun {
+        swid: claim.swid,
+        tag: claim.tag.clone(),
+        trace: claim.trace.clone(),
+        dir,
+        plan: stored.plan,
+    };
     Ok((run, stored.sha256, directory))
 }
 
@@ -188,17 +199,19 @@ fn link_input(link: &Path, source: &str) -> io::Result<()> {
     }
 }
 
-/// Makes the directory of every step. A wide plan is spread over threads: making directories is
-/// what a launch of many steps spends its time on.
+/// Makes the directory of every step: what a launch of many steps spends its time on. Over a network it is
+/// spread over threads. On a disk of this machine threads would wait for each other, and gain nothing.
 fn make_steps(dir: &RunDir, plan: &Plan) -> Result<(), RunDirError> {
     dir.make_step_folders(plan.steps.len())?;
     let folder = plan.output_folder.as_ref();
     let make = |position: usize| dir.make_step(index_of(position), &plan.steps[position], folder);
-    if plan.steps.len() < STEPS_FOR_THREADS {
-        return (0..plan.steps.len()).try_for_each(make);
+    let begun = Instant::now();
+    let first = plan.steps.len().min(STEPS_TO_TRY);
+    (0..first).try_for_each(make)?;
+    if begun.elapsed() < SLOW_STEP * u32::try_from(first).unwrap_or(u32::MAX) {
+        return (first..plan.steps.len()).try_for_each(make);
     }
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(8);
-    let next = AtomicUsize::new(0);
+    let next = AtomicUsize::new(first);
     thread::scope(|scope| {
         let work = || loop {
             let position = next.fetch_add(1, Ordering::Relaxed);
@@ -207,7 +220,7 @@ fn make_steps(dir: &RunDir, plan: &Plan) -> Result<(), RunDirError> {
             }
             make(position)?;
         };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let workers: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
         workers.into_iter().try_for_each(|worker| match worker.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),

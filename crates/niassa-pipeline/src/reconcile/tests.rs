@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::fs;
 
-use niassa_model::plan::{Plan, PlannedStep, RetryPolicy};
-use niassa_model::resources::Resources;
 use niassa_model::run::RunTag;
 use niassa_model::step::{AttemptNumber, Outcome, StepIndex, StepReason, StepStatus};
 use serde_json::json;
@@ -13,28 +11,9 @@ use super::evidence::OpenRun;
 use super::*;
 use crate::engine::local::archive;
 use crate::engine::local::journal::Record;
+use crate::run_dir::plan_of_one_step;
 
 const TAG: &str = "aaaaaaaaaa";
-
-fn plan() -> Plan {
-    let step = PlannedStep {
-        name: "one".to_owned().try_into().unwrap(),
-        element: None,
-        after: Vec::new(),
-        command: "true".to_owned(),
-        resources: Resources::default(),
-        outputs: Vec::new(),
-        retry: RetryPolicy::NEVER,
-    };
-    Plan {
-        format: 1,
-        workflow: "W".to_owned(),
-        version: "1".to_owned(),
-        inputs: Vec::new(),
-        output_folder: None,
-        steps: vec![step],
-    }
-}
 
 /// A run that was handed over long ago.
 fn run(work_dir: &Path, swid: u32) -> Prepared {
@@ -44,11 +23,11 @@ fn run(work_dir: &Path, swid: u32) -> Prepared {
         "values": {}, "options": {}, "account": "bob@lab.net",
     });
     let claim: Claim = serde_json::from_value(claim).unwrap();
-    let (dir, plan) = (RunDir::of(work_dir, claim.swid, &claim.tag), plan());
+    let (dir, plan) = (RunDir::of(work_dir, claim.swid, &claim.tag), plan_of_one_step());
     dir.make().unwrap();
     dir.make_step_folders(1).unwrap();
     dir.make_step(StepIndex(0), &plan.steps[0], None).unwrap();
-    let run = OpenRun { swid: claim.swid, tag: claim.tag.clone(), dir, plan };
+    let run = OpenRun { swid: claim.swid, tag: claim.tag.clone(), trace: None, dir, plan };
     Prepared { claim, run, plan_sha256: String::new(), directory: Linked::Before }
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct JobFile {
     /// Its step's processing accession, exported to the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) processing: Option<Accession>,
+    /// The id under which logs find its run, exported too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
     /// The attempts that must have succeeded before, as paths below the run directory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) parents: Vec<PathBuf>,

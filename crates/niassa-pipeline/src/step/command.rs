@@ -38,7 +38,8 @@ impl Attempt<'_> {
             .stdin(Stdio::null())
             .stdout(self.stream("stdout")?)
             .stderr(self.stream("stderr")?);
-        describe(&mut command, &self.job.key, self.dir, self.job.processing);
+        let trace = self.job.trace.as_deref();
+        describe(&mut command, &self.job.key, self.dir, self.job.processing, trace);
         self.start(command)
     }
 

@@ -12,8 +12,6 @@ use std::process::Command;
 use niassa_model::accession::Accession;
 use niassa_model::step::AttemptKey;
 
-use crate::run_dir::TRACE;
-
 /// Returns the step's directory and the run's `work/`, from an attempt's directory.
 pub(crate) fn folders(attempt_dir: &Path) -> io::Result<(&Path, PathBuf)> {
     let not_ours = || io::Error::new(io::ErrorKind::InvalidInput, "not an attempt's directory");
@@ -33,22 +31,16 @@ pub(crate) fn describe(
     key: &AttemptKey,
     attempt_dir: &Path,
     processing: Option<Accession>,
+    trace: Option<&str>,
 ) {
     command.env("WORKFLOW_RUN_ACCESSION", key.run.to_string());
     command.env("NIASSA_ATTEMPT_DIR", attempt_dir);
-    if let Some(trace) = trace(attempt_dir) {
+    if let Some(trace) = trace {
         command.env("NIASSA_TRACE_ID", trace);
     }
     if let Some(processing) = processing {
         command.env("PROCESSING_ACCESSION", processing.to_string());
     }
-}
-
-/// Returns the id under which logs find the run of an attempt. It is for people: a step runs without.
-fn trace(attempt_dir: &Path) -> Option<String> {
-    let trace = std::fs::read_to_string(run_dir(attempt_dir)?.join(TRACE)).ok()?;
-    Some(trace)
-        .filter(|trace| trace.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'))
 }
 
 /// Makes a command lead a group of its own, with this environment and what it was told already.

@@ -17,16 +17,6 @@ use super::journal::{self, Evidence, Record, encode};
 use super::{LocalError, LocalHome, failed};
 use crate::run_dir::RunDir;
 
-/// Adds what directories of runs say of ended attempts; one that cannot be read is an error. To be read
-/// after the journals: an end is in the directory before it leaves them.
-pub fn add<'runs, S: BuildHasher>(
-    home: &LocalHome,
-    runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
-    found: &mut HashMap<AttemptKey, Evidence, S>,
-) -> Result<(), LocalError> {
-    add_readable(home, runs, found).into_iter().next().map_or(Ok(()), |unread| Err(unread.error))
-}
-
 /// A run of which nobody can tell now what has ended.
 #[derive(Debug)]
 pub struct Unread {
@@ -36,10 +26,11 @@ pub struct Unread {
     pub error: LocalError,
 }
 
-/// Like [`add`], but returns the runs that cannot be read, and adds what the others say. What is not
-/// found of an unread run is not absent: it is not known.
+/// Adds what directories of runs say of ended attempts, and returns those that cannot be read. What is not
+/// found of an unread run is not absent: it is not known. To be read after the journals: an end is in the
+/// directory before it leaves them.
 #[must_use = "attempts of these runs are not absent"]
-pub fn add_readable<'runs, S: BuildHasher>(
+pub fn add<'runs, S: BuildHasher>(
     home: &LocalHome,
     runs: impl Iterator<Item = &'runs (Accession, RunTag)>,
     found: &mut HashMap<AttemptKey, Evidence, S>,

@@ -80,6 +80,9 @@ pub struct Started {
 pub struct Ended {
     /// The attempt.
     pub key: AttemptKey,
+    /// Its directory; where it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_dir: Option<PathBuf>,
     /// What it came to.
     pub outcome: Outcome,
     /// When it started, if it did.
@@ -96,6 +99,22 @@ pub struct Ended {
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+impl Ended {
+    /// Says what an attempt came to of which no process was seen to end.
+    pub(super) fn unseen(key: AttemptKey, outcome: Outcome, ended_at: Timestamp) -> Self {
+        Self {
+            key,
+            attempt_dir: None,
+            outcome,
+            started_at: None,
+            ended_at,
+            cpu_micros: None,
+            peak_memory_bytes: None,
+            message: None,
+        }
+    }
 }
 
 /// Everything journals say of one attempt.
@@ -307,28 +326,50 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Returns how much of a journal is durable: what is behind may be gone after a power cut, so it is
-/// told to nobody.
+/// What a supervisor says of a journal, in a file beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Said {
+    /// So many bytes are durable: what is behind may be gone after a power cut, so it is told to nobody.
+    pub(super) bytes: u64,
+    /// So many attempts were ordered and were not over then.
+    pub(super) open: u64,
+}
+
+/// Returns how much of a journal is durable.
 pub(super) fn durable(journal: &Path) -> u64 {
+    said(journal).bytes
+}
+
+/// Tells whether a supervisor said last that some attempt is not over.
+pub(super) fn is_anything_open(home: &LocalHome) -> Result<bool, LocalError> {
+    let newest = files(home)?.iter().rev().map(|path| said(path)).find(|said| said.bytes > 0);
+    Ok(newest.is_some_and(|said| said.open > 0))
+}
+
+fn said(journal: &Path) -> Said {
     let text = fs::read_to_string(journal.with_extension("synced")).unwrap_or_default();
+    let number = |word: &str| word.parse().unwrap_or(0);
     // Written twice, so that half a write is known; the next look sees the whole one.
     match text.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [one, other] if one == other => one.parse().unwrap_or(0),
-        _ => 0,
+        [bytes, open, same_bytes, same_open] if bytes == same_bytes && open == same_open => {
+            Said { bytes: number(bytes), open: number(open) }
+        }
+        _ => Said::default(),
     }
 }
 
 /// Opens the file that says how much of a journal is durable.
-pub(super) fn open_durable(journal: &Path) -> Result<fs::File, LocalError> {
+pub(super) fn open_said(journal: &Path) -> Result<fs::File, LocalError> {
     let path = journal.with_extension("synced");
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(false).open(&path).map_err(failed("open", &path))
 }
 
-/// Says that so much of a journal is durable. It need not be durable itself: whoever takes over says
-/// it anew.
-pub(super) fn say_durable(file: &fs::File, size: u64) -> io::Result<()> {
-    file.write_all_at(format!("{size:020} {size:020}\n").as_bytes(), 0)
+/// Says it. It need not be durable itself: whoever takes over says it anew.
+pub(super) fn say(file: &fs::File, said: Said) -> io::Result<()> {
+    let Said { bytes, open } = said;
+    let text = format!("{bytes:020} {open:020} {bytes:020} {open:020}\n");
+    file.write_all_at(text.as_bytes(), 0)
 }
 
 /// Like [`each_record`]; nothing where the journal was removed since it was listed: then what it said is

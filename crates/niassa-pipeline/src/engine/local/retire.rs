@@ -264,8 +264,9 @@ impl Retired {
             let size = fs::metadata(replacement).map_err(failed("look at", replacement))?.len();
             fs::rename(replacement, path).map_err(failed("replace", path))?;
             // Until then readers come to its end before its size.
-            let said = journal::open_durable(path)?;
-            return journal::say_durable(&said, size).map_err(failed("mark", path));
+            let said = journal::open_said(path)?;
+            return journal::say(&said, journal::Said { bytes: size, open: 0 })
+                .map_err(failed("mark", path));
         }
         // In this order neither can stay alone for ever: a journal without its mark is retired again.
         let synced = path.with_extension("synced");

@@ -6,6 +6,7 @@
 //! and the next one takes them over: `adopt`. What is over leaves journal and memory: `retirement`.
 
 mod adopt;
+mod ahead;
 mod process;
 mod retirement;
 mod room;
@@ -38,7 +39,8 @@ pub use crate::machine::Capacity;
 use crate::process_group::see_children_end;
 use crate::step::environment::passed_on;
 use adopt::{Adopted, OpenAttempt};
-use process::{Running, Shop};
+use ahead::{Ahead, Begin};
+use process::Shop;
 use retirement::Retirement;
 use room::Alarm;
 use setup::{guardian_of, others_wrote_since, take_lock, watch_inbox};
@@ -144,7 +146,7 @@ fn begin(
     };
     let series = Series {
         home: home.clone(),
-        life,
+        life: life.clone(),
         most_bytes: options.journal_bytes,
         clock: Arc::clone(&clock),
     };
@@ -152,13 +154,7 @@ fn begin(
     watch_inbox(home, sender.clone())?;
     let environment = passed_on(options.environment);
     let retirement = Retirement::start(home, &clock, &lock, options.retire_every, &sender);
-    let shop = Arc::new(Shop {
-        executable: options.executable,
-        environment,
-        writer,
-        clock,
-        running: Running::default(),
-    });
+    let shop = Arc::new(Shop::new(options.executable, environment, &life, writer, clock));
     let work = start_workers(&shop, options.capacity, &sender);
     let mut supervisor = Supervisor {
         home: home.clone(),
@@ -173,6 +169,7 @@ fn begin(
         taken: VecDeque::new(),
         untakable: HashSet::new(),
         held: Vec::new(),
+        ahead: Ahead::new(options.capacity.threads),
         alarms: BTreeMap::new(),
         in_use: HashMap::new(),
         durable: 0,
@@ -186,24 +183,24 @@ fn begin(
 
 /// What a worker is asked to do.
 enum Work {
-    /// Run an attempt.
-    Run(Start),
+    /// Start the shell of an attempt, and run it when the word comes.
+    Run { start: Start, word: Receiver<Begin> },
     /// Finish an attempt whose command has ended under an earlier supervisor.
     Finish(Box<Adopted>),
 }
 
-/// Starts one thread per processor; each runs one attempt at a time.
+/// Starts two threads per processor: for an attempt that runs, and for a shell that waits for its turn.
 fn start_workers(shop: &Arc<Shop>, capacity: Capacity, events: &Sender<Event>) -> Sender<Work> {
     let (sender, work) = channel::<Work>();
     let work = Arc::new(Mutex::new(work));
-    for _ in 0..capacity.threads {
+    for _ in 0..capacity.threads.saturating_mul(2) {
         let (shop, work, events) = (Arc::clone(shop), Arc::clone(&work), events.clone());
         thread::spawn(move || {
             loop {
                 let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
                 let Ok(next) = next else { return };
-                let event = do_work(&shop, next).unwrap_or_else(Event::Broken);
-                if events.send(event).is_err() {
+                let event = do_work(&shop, next).unwrap_or_else(|error| Some(Event::Broken(error)));
+                if event.is_some_and(|event| events.send(event).is_err()) {
                     return;
                 }
             }
@@ -212,19 +209,26 @@ fn start_workers(shop: &Arc<Shop>, capacity: Capacity, events: &Sender<Event>) -
     sender
 }
 
-fn do_work(shop: &Shop, work: Work) -> Result<Event, LocalError> {
-    let begun = Instant::now();
-    let (start, outcome) = match work {
-        Work::Run(start) => {
-            let ended = shop.run(&start)?;
-            (start, ended)
+/// Does what is asked; returns what came of it, or nothing of an attempt that was withdrawn.
+fn do_work(shop: &Shop, work: Work) -> Result<Option<Event>, LocalError> {
+    let (start, outcome, begun) = match work {
+        Work::Run { start, word } => {
+            let shell = shop.start_shell(&start);
+            if word.recv().is_err() {
+                let _never_begun = shell.map(|shell| Shop::discard(&shell));
+                return Ok(None);
+            }
+            let begun = Instant::now();
+            let ended = shop.run(&start, shell)?;
+            (start, ended, begun)
         }
         Work::Finish(adopted) => {
+            let begun = Instant::now();
             let ended = shop.finish(&adopted.start, adopted.ended)?;
-            (adopted.start, ended)
+            (adopted.start, ended, begun)
         }
     };
-    Ok(Event::Ended { start: Box::new(start), outcome, ran: begun.elapsed() })
+    Ok(Some(Event::Ended { start: Box::new(start), outcome, ran: begun.elapsed() }))
 }
 
 /// The deciding thread's state.
@@ -246,6 +250,8 @@ struct Supervisor {
     untakable: HashSet<PathBuf>,
     /// Attempts of earlier lives that wait for the directories of their runs.
     held: Vec<OpenAttempt>,
+    /// What is prepared before its turn.
+    ahead: Ahead,
     /// When something has to be done about an attempt.
     alarms: BTreeMap<Instant, Vec<(AttemptKey, Alarm)>>,
     in_use: HashMap<AttemptKey, Resources>,
@@ -264,7 +270,7 @@ impl Supervisor {
         self.read_inbox()?;
         loop {
             self.grant_and_start()?;
-            self.shop.writer.call_for_sync();
+            self.shop.writer.call_for_sync(self.table.open());
             match events.recv_timeout(self.patience()) {
                 Ok(event) => {
                     self.handle(event)?;
@@ -323,6 +329,7 @@ impl Supervisor {
                 // Room is filled before anything is written: a write may wait for the disk.
                 self.start_what_fits();
                 self.recent = (self.recent * 7 + ran) / 8;
+                self.expect_turns();
                 self.finish(&start.key, Fate::from(outcome))
             }
             Event::Adopted(adopted) => {
@@ -402,6 +409,7 @@ impl Supervisor {
             ends.push((key, SKIPPED, None));
         }
         self.close(ends, now)?;
+        self.expect_turns();
         // The file is needed until everything that follows from it is durable; that may be so now.
         let number = self.shop.writer.append(&[])?;
         self.taken.push_back((number, path.to_owned()));
@@ -450,11 +458,15 @@ impl Supervisor {
             if !matches!(self.table.fate(&key), None | Some(Fate::Ordered)) {
                 continue;
             }
+            self.ahead.withdraw(&key);
             let consequences = self.table.finish(&key, Fate::Over, now);
             // Under a cancel, what is behind a closed attempt was never tried for the same reason.
             let behind = if outcome.status == StepStatus::Cancelled { CANCELLED } else { SKIPPED };
             ends.extend(consequences.skipped.into_iter().map(|key| (key, behind, None)));
-            records.push(Record::Closed { key, outcome, message, at: now });
+            match self.ahead.take_promise(&key) {
+                Some(promise) => self.break_promise(key, &promise, outcome, message, now)?,
+                None => records.push(Record::Closed { key, outcome, message, at: now }),
+            }
         }
         if !records.is_empty() {
             self.shop.writer.append(&records)?;
@@ -498,7 +510,7 @@ impl Supervisor {
             self.grant(batch - waiting, now)?;
         }
         self.start_what_fits();
-        Ok(())
+        self.prepare_ahead()
     }
 
     /// Starts what is durably granted, while there is room.
@@ -510,8 +522,7 @@ impl Supervisor {
             }
             self.occupy(&start);
             self.shop.running.enter(&start.key);
-            // Without listeners the workers are gone and so are we.
-            let _ended = self.work.send(Work::Run(start));
+            self.begin_attempt(start);
         }
     }
 
@@ -529,6 +540,7 @@ impl Supervisor {
         });
         let refused = refused.collect::<Vec<_>>();
         self.close(refused, now)?;
+        let starts = self.keep_promises(starts);
         if starts.is_empty() {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
-use super::journal::Offsets;
+use super::journal::{self, Offsets};
 use super::{LocalError, LocalHome, failed};
 
 /// How long, all waits together, sizes are looked at.
@@ -20,25 +20,40 @@ const LOOK_FOR: Duration = Duration::from_millis(150);
 /// How often they are looked at then.
 const LOOK_EVERY: Duration = Duration::from_micros(500);
 
-/// How long notices gather before they are followed.
-const GATHER_FOR: Duration = Duration::from_millis(4);
+/// How long news gathers at most while more is to come.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+
+/// The part of the time in which something was open, for which news gathers.
+const GATHER_PART: u32 = 4;
+
+/// How often it is looked whether nothing is open any more.
+const LOOK_FOR_THE_END_EVERY: Duration = Duration::from_millis(2);
 
 /// Somebody who waits for news of one engine.
 #[derive(Debug, Default)]
 pub struct Watch {
     looked: Duration,
     notify: Option<OwnedFd>,
+    /// Since when something was open at each wait.
+    busy_since: Option<Instant>,
 }
 
 impl Watch {
-    /// Waits until a journal has more than the offsets say, at most so long.
+    /// Waits until a journal has more than the offsets say, at most so long. While attempts are open more
+    /// is to come: each reading costs its reader and the service the same, so news gathers for a while,
+    /// the longer the longer it goes on. The end of the last one is told at once.
     pub fn wait(
         &mut self,
         home: &LocalHome,
         offsets: &Offsets,
         timeout: Duration,
     ) -> Result<(), LocalError> {
-        let deadline = Instant::now() + timeout;
+        let now = Instant::now();
+        let deadline = now + timeout;
+        let is_busy = journal::is_anything_open(home)?;
+        self.busy_since = is_busy.then(|| self.busy_since.unwrap_or(now));
+        let busy_for = self.busy_since.map_or(Duration::ZERO, |since| now.duration_since(since));
+        let gather = GATHER_FOR.min(busy_for / GATHER_PART);
         while !offsets.are_behind(home)? {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -50,6 +65,10 @@ impl Watch {
             } else {
                 self.wait_for_notice(home, left)?;
             }
+        }
+        let until = deadline.min(now + gather);
+        while Instant::now() < until && journal::is_anything_open(home)? {
+            thread::sleep(LOOK_FOR_THE_END_EVERY);
         }
         Ok(())
     }
@@ -68,8 +87,6 @@ impl Watch {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(failed("watch", home.path())(error.into())),
         }
-        // A busy journal gives notice several times per step; one look serves all of some moments.
-        thread::sleep(GATHER_FOR);
         forget(notify);
         Ok(())
     }
@@ -105,6 +122,25 @@ mod tests {
     }
 
     #[test]
+    fn news_gathers_while_something_is_open_and_the_last_end_is_told_at_once() {
+        let (_folder, home) = home();
+        let journal = home.path().join("journal-1.jsonl");
+        fs::write(&journal, "xx").unwrap();
+        let file = journal::open_said(&journal).unwrap();
+        journal::say(&file, journal::Said { bytes: 1, open: 1 }).unwrap();
+        let unread = Offsets::default();
+        let busy_since = Instant::now().checked_sub(Duration::from_mins(1));
+        let mut watch = Watch { busy_since, ..Watch::default() };
+        let begun = Instant::now();
+        watch.wait(&home, &unread, Duration::from_secs(30)).unwrap();
+        assert!(begun.elapsed() >= GATHER_FOR, "more is to come");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        journal::say(&file, journal::Said { bytes: 2, open: 0 }).unwrap();
+        watch.wait(&home, &unread, Duration::from_secs(30)).unwrap();
+        assert_eq!(watch.busy_since, None, "nothing is open, so nothing is waited for");
+    }
+
+    #[test]
     fn a_wait_ends_when_there_is_news_and_when_the_time_is_over() {
         let (_folder, home) = home();
         let journal = home.path().join("journal-1.jsonl");
@@ -122,8 +158,9 @@ mod tests {
             let writer = thread::spawn(move || {
                 thread::sleep(Duration::from_millis(20));
                 fs::write(&path, &content).unwrap();
-                let said = journal::open_durable(&path).unwrap();
-                journal::say_durable(&said, content.len() as u64).unwrap();
+                let said = journal::open_said(&path).unwrap();
+                journal::say(&said, journal::Said { bytes: content.len() as u64, open: 0 })
+                    .unwrap();
             });
             watch.wait(&home, &read, Duration::from_secs(30)).unwrap();
             assert!(begun.elapsed() < Duration::from_secs(20));

@@ -284,6 +284,7 @@ impl Wave<'_> {
             key: key.clone(),
             resources: submission.resources,
             processing: run.accessions.get(submission.step.as_usize()).copied(),
+            trace: open.trace.clone(),
             parents: parents.collect(),
             provisioning: match step.outputs.is_empty() {
                 true => Provisioning::Nothing,

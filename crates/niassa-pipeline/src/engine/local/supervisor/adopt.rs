@@ -18,6 +18,7 @@ use niassa_model::time::Timestamp;
 use super::super::guardian::{exits_file, read};
 use super::super::journal::{self, Ended, Evidence, Life, Record, Started};
 use super::super::{LocalError, LocalHome, Start, archive, failed};
+use super::ahead::Promise;
 use super::table::Fate;
 use super::{Event, SKIPPED, Supervisor, process};
 use crate::run_dir::RunDir;
@@ -81,7 +82,8 @@ pub(super) fn replay(home: &LocalHome, boot: &str) -> Result<Past, LocalError> {
             }
         })?;
         // Behind the last line there are zeros, or half a line.
-        journal::say_durable(&journal::open_durable(&path)?, end).map_err(failed("mark", &path))?;
+        journal::say(&journal::open_said(&path)?, journal::Said { bytes: end, open: 0 })
+            .map_err(failed("mark", &path))?;
     }
     let (archived, unread) = take_archived(home, &mut evidence);
     let mut past = Past { fates: Vec::new(), archived, open: Vec::new(), held: Vec::new() };
@@ -91,8 +93,10 @@ pub(super) fn replay(home: &LocalHome, boot: &str) -> Result<Past, LocalError> {
             (Some(outcome), _) => past.fates.push((key, outcome.into())),
             (None, Some(start)) => {
                 let open = OpenAttempt { start, evidence, life };
-                // In the same boot nothing comes back that was retired: what was granted is open.
-                let is_held = unread.contains(&key.run_and_tag()) && !open.was_granted_in(boot);
+                // In the same boot nothing comes back that was retired: what was started is open. What was
+                // promised waits for attempts of which only the directory may tell.
+                let may_run = open.was_granted_in(boot) && open.evidence.started().is_some();
+                let is_held = unread.contains(&key.run_and_tag()) && !may_run;
                 if is_held { past.held.push(open) } else { past.open.push(open) }
             }
             (None, None) if was_never_told(&evidence, life.as_ref(), boot) => {}
@@ -180,23 +184,27 @@ impl Supervisor {
         boot: &str,
     ) -> Result<Vec<OpenAttempt>, LocalError> {
         let now = self.shop.clock.now();
-        let (mut ordered, mut running, mut granted) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ordered, mut running) = (Vec::new(), Vec::new());
         for open in open {
-            if !open.evidence.is_granted() {
-                ordered.push(open.start.key.clone());
-                self.table.order(open.start);
+            let is_granted = open.evidence.is_granted();
+            if is_granted && !open.was_granted_in(boot) {
+                self.table.set(&open.start.key, Fate::Granted);
+                self.lose(&open.start, "the machine was restarted while the step may have run")?;
                 continue;
             }
-            self.table.set(&open.start.key, Fate::Granted);
-            if !open.was_granted_in(boot) {
-                self.lose(&open.start, "the machine was restarted while the step may have run")?;
-            } else if open.evidence.started().is_some() {
+            if open.evidence.started().is_some() {
+                self.table.set(&open.start.key, Fate::Granted);
                 running.push(open);
-            } else {
-                granted.push(open.start);
+                continue;
             }
+            let (key, attempt_dir) = (open.start.key.clone(), open.start.attempt_dir.clone());
+            if is_granted {
+                // It may have been promised, and wait for others still.
+                self.ahead.promise(key.clone(), Promise { number: 0, attempt_dir });
+            }
+            ordered.push(key);
+            self.table.order(open.start);
         }
-        self.startable.extend(granted);
         let skipped = self.table.settle(&ordered, now);
         self.close(skipped.into_iter().map(|key| (key, SKIPPED, None)).collect(), now)?;
         Ok(running)
@@ -233,7 +241,7 @@ impl Supervisor {
         for (key, outcome) in archives.into_values().flatten().flatten() {
             self.table.recall(&key, outcome.into());
         }
-        // None of them was granted in this boot, so none runs.
+        // None of them was started in this boot, so none runs.
         self.go_on_with(open, &machine::boot_id()).map(|_none| ())
     }
 
@@ -248,6 +256,7 @@ impl Supervisor {
         outcome: Outcome,
         why: &str,
     ) -> Result<(), LocalError> {
+        self.ahead.withdraw(&start.key);
         let ended = unseen(start, outcome, why, self.shop.clock.now());
         self.shop.writer.exit(&start.attempt_dir, ended)?;
         self.finish(&start.key, Fate::Over)
@@ -294,15 +303,7 @@ fn is_process_of(key: &AttemptKey, pid: u32) -> bool {
 }
 
 fn unseen(start: &Start, outcome: Outcome, why: &str, now: Timestamp) -> Ended {
-    Ended {
-        key: start.key.clone(),
-        outcome,
-        started_at: None,
-        ended_at: now,
-        cpu_micros: None,
-        peak_memory_bytes: None,
-        message: Some(why.to_owned()),
-    }
+    Ended { message: Some(why.to_owned()), ..Ended::unseen(start.key.clone(), outcome, now) }
 }
 
 struct Watched {
@@ -371,7 +372,7 @@ impl Watch {
             return Ok(Sight::Open);
         }
         process_group::end_strays(&start.key);
-        if process::never_got_the_word(&start.attempt_dir, started.pid) {
+        if process::never_got_the_word(&start.attempt_dir, life, started.pid) {
             // One that was to be stopped before it began is not begun now.
             return Ok(match self.shop.running.leave(&start.key) {
                 Some(outcome) => {

@@ -13,7 +13,7 @@ use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::process::Signal;
 
-use super::super::journal::{Ended, Record, Started};
+use super::super::journal::{Ended, Life, Record, Started};
 use super::super::{LocalError, Provisioning, Start};
 use super::writer::Writer;
 use crate::process_group::{
@@ -25,13 +25,23 @@ use crate::step::environment::{describe, folders, lead_group};
 /// once the journal names the process, and then runs the command in the same shell, for which `$0`
 /// is `command.sh`. If the supervisor is killed before, there is no line, and it leaves a mark that
 /// the command was never begun. So a kill at no moment leaves a doubt about user code.
-const WAIT_FOR_THE_WORD: &str =
-    r#"read -r || { : > "$NIASSA_ATTEMPT_DIR/not-started-$$"; exit 1; }; . "$0" </dev/null"#;
+fn wait_for_the_word(life: &Life) -> String {
+    let mark = mark_of_shells(life);
+    format!(r#"read -r || {{ : > "$NIASSA_ATTEMPT_DIR/{mark}-$$"; exit 1; }}; . "$0" </dev/null"#)
+}
+
+/// How the marks of shells begin that a supervisor started. One of a shell that waited for its turn may
+/// stay, and another shell may have its number later: but never of the same supervisor.
+fn mark_of_shells(life: &Life) -> String {
+    format!("not-started-{}-{}", life.supervisor, life.guardian_started.unwrap_or(0))
+}
 
 /// What every attempt needs to run.
 pub(super) struct Shop {
-    pub(super) executable: PathBuf,
-    pub(super) environment: Vec<(OsString, OsString)>,
+    executable: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    /// What shells run at first: they wait for the word.
+    wait: String,
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) running: Running,
@@ -107,26 +117,48 @@ impl Running {
 }
 
 impl Shop {
+    pub(super) fn new(
+        executable: PathBuf,
+        environment: Vec<(OsString, OsString)>,
+        life: &Life,
+        writer: Writer,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (wait, running) = (wait_for_the_word(life), Running::default());
+        Self { executable, environment, wait, writer, clock, running }
+    }
+
+    /// Starts the shell of an attempt, which waits for the word.
+    pub(super) fn start_shell(&self, start: &Start) -> io::Result<Child> {
+        let shell = self.spawn(start)?;
+        crate::failpoint::reach("supervisor.spawned");
+        Ok(shell)
+    }
+
+    /// Ends a shell that does not get the word.
+    pub(super) fn discard(shell: &Child) {
+        let pid = shell.id();
+        if let Err(error) = reap_with_group(pid) {
+            tracing::error!(pid, %error, "a shell that is not needed cannot be reaped");
+        }
+    }
+
     /// Runs an attempt to its end and journals it; returns how it ended.
-    pub(super) fn run(&self, start: &Start) -> Result<Outcome, LocalError> {
-        self.running.enter(&start.key);
-        let started_at = self.clock.now();
-        let ended = match self.spawn(start) {
+    pub(super) fn run(
+        &self,
+        start: &Start,
+        shell: io::Result<Child>,
+    ) -> Result<Outcome, LocalError> {
+        let ended = match shell {
             Err(error) => self.never_started(start, &error),
-            Ok(child) => self.run_process(start, started_at, child)?,
+            Ok(shell) => self.run_process(start, shell)?,
         };
         self.finish(start, ended)
     }
 
     /// Gives a process the word to run the command once the journal names it, and waits for its end.
-    fn run_process(
-        &self,
-        start: &Start,
-        started_at: Timestamp,
-        mut child: Child,
-    ) -> Result<Ended, LocalError> {
-        crate::failpoint::reach("supervisor.spawned");
-        let pid = child.id();
+    fn run_process(&self, start: &Start, mut child: Child) -> Result<Ended, LocalError> {
+        let (pid, started_at) = (child.id(), self.clock.now());
         let started = Started { key: start.key.clone(), pid, at: started_at };
         self.writer.note(&Record::Started(started))?;
         crate::failpoint::reach("supervisor.started");
@@ -168,13 +200,8 @@ impl Shop {
     fn never_started(&self, start: &Start, error: &io::Error) -> Ended {
         let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
         Ended {
-            key: start.key.clone(),
-            outcome,
-            started_at: None,
-            ended_at: self.clock.now(),
-            cpu_micros: None,
-            peak_memory_bytes: None,
             message: Some(format!("the command could not be started: {error}")),
+            ..Ended::unseen(start.key.clone(), outcome, self.clock.now())
         }
     }
 
@@ -204,14 +231,12 @@ impl Shop {
             }
             (None, _) => (StepStatus::Failed, Some(StepReason::ExitCode)),
         };
+        let outcome = Outcome { status, reason, exit_code: end.exit_code, signal: end.signal };
         Ended {
-            key: start.key.clone(),
-            outcome: Outcome { status, reason, exit_code: end.exit_code, signal: end.signal },
             started_at: Some(started_at),
-            ended_at,
             cpu_micros: Some(end.cpu_micros),
             peak_memory_bytes: Some(end.peak_memory_bytes),
-            message: None,
+            ..Ended::unseen(start.key.clone(), outcome, ended_at)
         }
     }
 
@@ -250,13 +275,14 @@ impl Shop {
         let err = File::create(start.attempt_dir.join("stderr"))?;
         let mut command = Command::new("/bin/bash");
         command
-            .args(["-euo", "pipefail", "-c", WAIT_FOR_THE_WORD])
+            .args(["-euo", "pipefail", "-c", &self.wait])
             .arg(step.join("command.sh"))
             .current_dir(work)
             .stdin(Stdio::piped())
             .stdout(out)
             .stderr(err);
-        describe(&mut command, &start.key, &start.attempt_dir, start.processing);
+        let trace = start.trace.as_deref();
+        describe(&mut command, &start.key, &start.attempt_dir, start.processing, trace);
         self.spawn_in_group(command, start)
     }
 
@@ -287,8 +313,8 @@ impl Shop {
     }
 }
 
-/// Tells whether this process of an attempt ended without the word to run the command. Takes its
-/// mark away: a later process may have its number.
-pub(super) fn never_got_the_word(attempt_dir: &Path, pid: u32) -> bool {
-    std::fs::remove_file(attempt_dir.join(format!("not-started-{pid}"))).is_ok()
+/// Tells whether this process of an attempt ended without the word to run the command. Takes its mark away.
+pub(super) fn never_got_the_word(attempt_dir: &Path, life: &Life, pid: u32) -> bool {
+    let mark = format!("{}-{pid}", mark_of_shells(life));
+    std::fs::remove_file(attempt_dir.join(mark)).is_ok()
 }

@@ -13,6 +13,9 @@ use niassa_model::time::Timestamp;
 
 use super::super::Start;
 
+/// Of those behind one attempt so many are looked at when those that follow soon are looked for.
+const LOOKED_AT: usize = 16;
+
 /// Where an attempt stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -75,6 +78,35 @@ impl Table {
     pub(super) fn fate(&self, key: &AttemptKey) -> Option<Fate> {
         let run = self.runs.get(&key.run_and_tag())?;
         run.get(&(key.step, key.attempt)).map(|known| known.fate)
+    }
+
+    /// Returns the order of an attempt that waits.
+    pub(super) fn waiting(&self, key: &AttemptKey) -> Option<&Start> {
+        self.waiting.get(key).map(|waiting| &waiting.start)
+    }
+
+    /// Returns up to so many attempts that wait for nothing but one of these, or one of those found.
+    pub(super) fn following<'a>(
+        &'a self,
+        begun: impl Iterator<Item = &'a AttemptKey>,
+        most: usize,
+    ) -> Vec<Start> {
+        let mut parents: VecDeque<&AttemptKey> = begun.collect();
+        let mut found = Vec::new();
+        while let Some(parent) = parents.pop_front() {
+            let behind = self.dependents.get(parent).map_or(&[][..], Vec::as_slice);
+            for key in behind.iter().take(LOOKED_AT) {
+                let Some(Waiting { start, missing: 1 }) = self.waiting.get(key) else { continue };
+                if found.len() == most {
+                    return found;
+                }
+                if start.not_before.is_none() {
+                    found.push(start.clone());
+                    parents.push_back(key);
+                }
+            }
+        }
+        found
     }
 
     /// Returns how many attempts are ordered or granted and not over.
@@ -250,6 +282,7 @@ mod tests {
             resources: Resources::default(),
             after: after.iter().map(|step| key(*step)).collect(),
             processing: None,
+            trace: None,
             provisioning: Provisioning::Nothing,
             not_before: None,
         }
@@ -274,6 +307,29 @@ mod tests {
         assert_eq!(table.open(), 1);
         table.finish(&key(2), Fate::Succeeded, NOW);
         assert_eq!(table.open(), 0);
+    }
+
+    #[test]
+    fn what_follows_waits_for_nothing_else() {
+        let mut table = Table::default();
+        let orders =
+            [start(0, &[]), start(1, &[0]), start(2, &[1]), start(3, &[]), start(4, &[2, 3])];
+        for one in orders {
+            table.order(one);
+        }
+        table.settle(&[0, 1, 2, 3, 4].map(key), NOW);
+        assert_eq!(granted(&mut table), [0, 3]);
+        let following = |table: &Table, begun: &[u32], most| {
+            let begun: Vec<AttemptKey> = begun.iter().copied().map(key).collect();
+            let found = table.following(begun.iter(), most);
+            found.iter().map(|start| start.key.step.0).collect::<Vec<_>>()
+        };
+        assert_eq!(following(&table, &[0, 3], 10), [1, 2], "4 waits for two");
+        assert_eq!(following(&table, &[0], 1), [1]);
+        table.finish(&key(3), Fate::Succeeded, NOW);
+        assert_eq!(following(&table, &[0], 10), [1, 2, 4]);
+        table.finish(&key(0), Fate::Over, NOW);
+        assert!(following(&table, &[0], 10).is_empty());
     }
 
     #[test]

@@ -45,6 +45,7 @@ impl Place {
             resources: Resources::default(),
             after: after.iter().map(|step| key(run, *step)).collect(),
             processing: None,
+            trace: None,
             provisioning: Provisioning::Nothing,
             not_before: None,
         })
@@ -63,10 +64,24 @@ impl Place {
         begin(&self.home, options, clock).unwrap().unwrap()
     }
 
+    /// The directory of a step's first attempt.
+    fn attempt_dir(&self, run: u32, step: u32) -> PathBuf {
+        self.folder.path().join(format!("{run}-aaaaaaaaaa/steps/0/{step}-a/attempt-1"))
+    }
+
+    fn set_command(&self, run: u32, step: u32, command: &str) {
+        fs::write(self.attempt_dir(run, step).with_file_name("command.sh"), command).unwrap();
+    }
+
     /// Makes a journal of a life of another boot, that was cut short.
     fn writer_of_the_past(&self) -> Writer {
+        let boot = String::new();
+        self.writer_of(Life { boot, supervisor: 1, guardian: 0, guardian_started: None })
+    }
+
+    /// Makes a journal of a life that was cut short.
+    fn writer_of(&self, life: Life) -> Writer {
         let (sender, _events) = channel();
-        let life = Life { boot: String::new(), supervisor: 1, guardian: 0, guardian_started: None };
         let clock: Arc<dyn Clock> = self.clock.clone();
         let series = Series { home: self.home.clone(), life, most_bytes: u64::MAX, clock };
         Writer::create(series, sender).unwrap()
@@ -129,6 +144,103 @@ fn hundreds_of_attempts_leave_little_behind_and_each_ran_once() {
     assert_eq!(place.supervise(64 * 1024), 0);
     let lines: usize = (1..=RUNS).map(|run| place.ended(run).lines().count()).sum();
     assert_eq!(lines, (RUNS * STEPS) as usize);
+}
+
+/// Makes the journal of a supervisor of this boot that was killed: all was granted, and nothing started.
+fn granted_before_a_kill(place: &Place, orders: &[Order]) {
+    let boot = machine::boot_id();
+    let life = Life { boot, supervisor: 1, guardian: 0, guardian_started: None };
+    let writer = place.writer_of(life);
+    for order in orders {
+        let Order::Start(start) = order else { panic!("{order:?}") };
+        writer.append(&[Record::Ordered(start.clone())]).unwrap();
+        writer.append(&[Record::Granted { key: start.key.clone() }]).unwrap();
+    }
+}
+
+#[test]
+fn what_was_promised_before_a_kill_still_waits_for_those_before_it() {
+    let place = Place::new();
+    let orders = [place.order(1, 1, &[0]), place.order(1, 2, &[1]), place.order(1, 0, &[])];
+    granted_before_a_kill(&place, &orders);
+    place.supervise(u64::MAX);
+    let starts = fs::read_to_string(place.folder.path().join("starts")).unwrap();
+    assert_eq!(starts.lines().collect::<Vec<_>>(), ["1-0", "1-1", "1-2"]);
+}
+
+#[test]
+fn a_promise_is_broken_when_those_before_it_fail() {
+    let place = Place::new();
+    let orders = [place.order(1, 0, &[]), place.order(1, 1, &[0]), place.order(1, 2, &[1])];
+    place.set_command(1, 0, "exit 3\n");
+    granted_before_a_kill(&place, &orders);
+    place.supervise(u64::MAX);
+    assert!(place.starts().is_empty());
+    let said = journal::scan(&place.home, |_| true).unwrap();
+    for step in [1, 2] {
+        let evidence = &said[&key(1, step)];
+        assert_eq!(evidence.outcome(), Some(SKIPPED));
+        // The journal has its grant, so it has an end and is not closed.
+        assert!(evidence.exit().is_some());
+    }
+}
+
+#[test]
+fn while_steps_are_short_what_follows_is_granted_before_its_turn_and_begins_once() {
+    const STEPS: u32 = 12;
+    let place = Place::new();
+    let chain = |run: u32| (0..STEPS).map(move |step| (run, step));
+    let order = |(run, step): (u32, u32)| place.order(run, step, step.checked_sub(1).as_slice());
+    let orders: Vec<Order> = chain(1).map(order).collect();
+    client::deliver(&place.home, &orders).unwrap();
+    place.supervise(u64::MAX);
+    let starts = place.starts();
+    assert_eq!(starts.len(), STEPS as usize);
+    assert!(starts.values().all(|count| *count == 1), "{starts:?}");
+    let (mut granted, mut ended, mut ahead) = (HashSet::new(), HashSet::new(), 0);
+    for path in place.journals() {
+        journal::each_record(&path, 0, u64::MAX, |record| match record {
+            Record::Granted { key } => {
+                assert!(granted.insert(key.step.0), "it is granted once");
+                ahead += u32::from(key.step.0 > 0 && !ended.contains(&(key.step.0 - 1)));
+            }
+            Record::Exit(exit) => {
+                ended.insert(exit.key.step.0);
+            }
+            _ => {}
+        })
+        .unwrap();
+    }
+    assert!(ahead >= STEPS / 2, "{ahead} of {STEPS} were granted before their turn");
+}
+
+#[test]
+fn a_shell_that_waits_for_its_turn_ends_with_its_attempt_and_leaves_nothing() {
+    let place = Place::new();
+    let warm: Vec<Order> = (0..4).map(|step| place.order(1, step, &[])).collect();
+    let failing = [place.order(2, 0, &[]), place.order(2, 1, &[0]), place.order(2, 2, &[1])];
+    let gate = place.folder.path().join("gate");
+    place.set_command(
+        2,
+        0,
+        &format!("until [ -e '{}' ]; do sleep 0.01; done; exit 3\n", gate.display()),
+    );
+    client::deliver(&place.home, &[warm, failing.to_vec()].concat()).unwrap();
+    let waiting = place.attempt_dir(2, 1).join("stdout");
+    thread::scope(|scope| {
+        let supervised = scope.spawn(|| place.supervise(u64::MAX));
+        let begun = Instant::now();
+        while !waiting.exists() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "no shell was started ahead");
+            thread::sleep(Duration::from_millis(5));
+        }
+        fs::write(&gate, "").unwrap();
+        supervised.join().unwrap();
+    });
+    assert_eq!(place.starts().len(), 4);
+    assert!(machine::with_variable("NIASSA_KEY", &key(2, 1).to_string()).is_empty());
+    let left: Vec<_> = fs::read_dir(place.attempt_dir(2, 1)).unwrap().flatten().collect();
+    assert!(left.iter().all(|file| !file.file_name().to_string_lossy().starts_with("not-")));
 }
 
 #[test]

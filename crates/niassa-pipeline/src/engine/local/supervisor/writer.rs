@@ -8,14 +8,14 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use niassa_model::time::Clock;
 
-use super::super::journal::{Ended, Life, Record, encode, open_durable, say_durable};
+use super::super::journal::{Ended, Life, Record, Said, encode, open_said, say};
 use super::super::{LocalError, LocalHome, failed};
 use super::Event;
 use super::setup::next_journal;
@@ -66,7 +66,8 @@ struct State {
     is_going_over: bool,
     /// Records that have to be durable, counted.
     written: u64,
-    exits: Vec<(PathBuf, Ended)>,
+    /// Attempts that are not over, as the deciding thread knows it.
+    open: u64,
 }
 
 /// A file of the journal, for the thread that syncs it.
@@ -75,25 +76,25 @@ struct Synced {
     file: File,
     /// Says how much of it is durable.
     said: File,
-    /// How much of it that is.
-    bytes: u64,
+    /// What it said last.
+    last: Said,
 }
 
 impl Writer {
     /// Makes the journal and starts the thread that syncs it.
     pub(super) fn create(series: Series, events: Sender<Event>) -> Result<Self, LocalError> {
         let mut first = series.next()?;
-        first.sync(first.bytes)?;
+        first.sync(first.last)?;
         let state = Mutex::new(State {
             path: first.path.clone(),
             file: first.file.try_clone().map_err(failed("open", &first.path))?,
-            bytes: first.bytes,
+            bytes: first.last.bytes,
             reserved: RESERVED_AT_ONCE,
             is_torn: false,
             is_asleep: false,
             is_going_over: false,
             written: 0,
-            exits: Vec::new(),
+            open: 0,
         });
         let shared = Arc::new(Shared { series, state, changed: Condvar::new() });
         let writer = Self { shared };
@@ -102,11 +103,11 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Appends records that have to be durable; returns the number to wait for.
+    /// Appends records that have to be durable; returns the number to wait for. The sync may wait for what
+    /// is written together with them: the deciding thread calls for it with [`Writer::call_for_sync`].
     pub(super) fn append(&self, records: &[Record]) -> Result<u64, LocalError> {
         let mut state = self.write(records)?;
         state.written += records.len() as u64;
-        self.shared.changed.notify_one();
         Ok(state.written)
     }
 
@@ -125,20 +126,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends an exit; once it is durable, `exit.json` is written from it. The sync may wait for what
-    /// follows from the exit: the deciding thread calls for it with [`Writer::call_for_sync`].
+    /// Appends the end of an attempt, like [`Writer::append`].
     pub(super) fn exit(&self, attempt_dir: &Path, ended: Ended) -> Result<(), LocalError> {
-        let record = Record::Exit(ended);
-        let mut state = self.write(std::slice::from_ref(&record))?;
-        if let Record::Exit(ended) = record {
-            state.exits.push((attempt_dir.to_owned(), ended));
-        }
-        state.written += 1;
-        Ok(())
+        let ended = Ended { attempt_dir: Some(attempt_dir.to_owned()), ..ended };
+        self.append(&[Record::Exit(ended)]).map(drop)
     }
 
-    /// Lets the sync begin that covers everything written so far.
-    pub(super) fn call_for_sync(&self) {
+    /// Lets the sync begin that covers everything written so far, and says how many attempts are not over.
+    pub(super) fn call_for_sync(&self, open: usize) {
+        self.lock().open = open as u64;
         self.shared.changed.notify_one();
     }
 
@@ -165,12 +161,12 @@ impl Writer {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until something has to be durable, or until a note has waited long enough.
-    fn wait_for_records(&self, synced: u64, synced_bytes: u64) -> MutexGuard<'_, State> {
+    /// Waits until something has to be durable or to be said, or until a note has waited long enough.
+    fn wait_for_records(&self, synced: u64, last: Said) -> MutexGuard<'_, State> {
         let mut state = self.lock();
-        while state.written == synced {
+        while state.written == synced && state.open == last.open {
             let changed = &self.shared.changed;
-            if state.bytes == synced_bytes {
+            if state.bytes == last.bytes {
                 state.is_asleep = true;
                 state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
@@ -189,28 +185,23 @@ impl Writer {
     /// nobody listens, or when the disk fails: then nothing more is told as durable, and the supervisor
     /// ends.
     fn sync_always(&self, mut journal: Synced, events: &Sender<Event>) {
-        let files = write_exits_aside();
         let most = self.shared.series.most_bytes;
-        let (mut synced, mut full_at) = (0, most.max(journal.bytes + 1));
+        let (mut synced, mut full_at) = (0, most.max(journal.last.bytes + 1));
         loop {
-            let mut state = self.wait_for_records(synced, journal.bytes);
-            let (target, bytes) = (state.written, state.bytes);
-            let exits = std::mem::take(&mut state.exits);
-            state.is_going_over = bytes >= full_at;
+            let mut state = self.wait_for_records(synced, journal.last);
+            let (target, said) = (state.written, Said { bytes: state.bytes, open: state.open });
+            state.is_going_over = said.bytes >= full_at;
             drop(state);
             // Said before the deciding thread hears of it, which may end the process then.
-            if let Err(error) = journal.sync(bytes) {
+            if let Err(error) = journal.sync(said) {
                 let _nobody_listens = events.send(Event::Broken(error));
                 return;
             }
+            if target > synced && events.send(Event::Synced(target)).is_err() {
+                return;
+            }
             synced = target;
-            if events.send(Event::Synced(synced)).is_err() {
-                return;
-            }
-            if !exits.is_empty() && files.send(exits).is_err() {
-                return;
-            }
-            if bytes < full_at {
+            if said.bytes < full_at {
                 continue;
             }
             match self.go_over(journal) {
@@ -246,13 +237,13 @@ impl Writer {
                 return Ok((sealed, full_at));
             }
         };
-        let end = state.bytes;
+        let end = Said { bytes: state.bytes, open: state.open };
         state.path.clone_from(&next.path);
-        (state.file, state.bytes, state.reserved) = (file, next.bytes, RESERVED_AT_ONCE);
+        (state.file, state.bytes, state.reserved) = (file, next.last.bytes, RESERVED_AT_ONCE);
         drop(state);
         sealed.sync(end)?;
-        next.sync(next.bytes)?;
-        let full_at = most.max(next.bytes + 1);
+        next.sync(Said { open: end.open, ..next.last })?;
+        let full_at = most.max(next.last.bytes + 1);
         Ok((next, full_at))
     }
 }
@@ -280,21 +271,22 @@ impl Series {
             .and_then(|()| file.write_all_at(&life, 0))
             .and_then(|()| file.sync_all())
             .map_err(failed("reserve", path))?;
-        let said = open_durable(path)?;
+        let said = open_said(path)?;
         let folder = self.home.path();
         File::open(folder).and_then(|f| f.sync_all()).map_err(failed("sync", folder))?;
-        Ok(Synced { path: path.to_owned(), file, said, bytes: life.len() as u64 })
+        let last = Said { bytes: life.len() as u64, open: 0 };
+        Ok(Synced { path: path.to_owned(), file, said, last })
     }
 }
 
 impl Synced {
     /// Makes so much of the file durable and says so.
-    fn sync(&mut self, bytes: u64) -> Result<(), LocalError> {
+    fn sync(&mut self, now: Said) -> Result<(), LocalError> {
         self.file
             .sync_data()
-            .and_then(|()| say_durable(&self.said, bytes))
+            .and_then(|()| say(&self.said, now))
             .map_err(failed("sync", &self.path))?;
-        self.bytes = bytes;
+        self.last = now;
         Ok(())
     }
 }
@@ -319,25 +311,4 @@ fn reserve(file: &File, from: u64) -> io::Result<()> {
     static BLOCK: [u8; 64 * 1024] = [0; 64 * 1024];
     let blocks = RESERVED_AT_ONCE / BLOCK.len() as u64;
     (0..blocks).try_for_each(|block| file.write_all_at(&BLOCK, from + block * BLOCK.len() as u64))
-}
-
-/// Starts the thread that writes `exit.json` files: nothing waits for them.
-fn write_exits_aside() -> Sender<Vec<(PathBuf, Ended)>> {
-    let (sender, exits) = channel::<Vec<(PathBuf, Ended)>>();
-    thread::spawn(move || {
-        for (attempt_dir, ended) in exits.into_iter().flatten() {
-            if let Err(error) = write_exit(&attempt_dir, &ended) {
-                let path = attempt_dir.display();
-                tracing::warn!(%path, %error, "exit.json cannot be written; the journal has it");
-            }
-        }
-    });
-    sender
-}
-
-/// Writes `exit.json`, for people: derived from the journal, never read by us.
-fn write_exit(attempt_dir: &Path, ended: &Ended) -> io::Result<()> {
-    let temporary = attempt_dir.join(".exit.json");
-    std::fs::write(&temporary, serde_json::to_vec(ended)?)?;
-    std::fs::rename(temporary, attempt_dir.join("exit.json"))
 }
