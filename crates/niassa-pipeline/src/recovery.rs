@@ -16,10 +16,9 @@ use niassa_model::host::HostLabel;
 use niassa_model::run::RunTag;
 use niassa_model::run::reconcile::AttemptCause;
 use niassa_model::step::{AttemptKey, AttemptNumber, Outcome, StepIndex, StepReason, StepStatus};
-use serde_json::{Map, Value};
 
 use crate::engine::local::archive;
-use crate::engine::local::journal::Record;
+use crate::engine::local::journal::{Record, ends_of_all_hosts};
 use crate::place::machine;
 use crate::propagator::facts::{of_attempt, status_of};
 use crate::reconcile::cluster::AttemptLook;
@@ -36,6 +35,8 @@ pub struct KeptRun {
     plan: Option<StoredPlan>,
     accessions: Vec<Accession>,
     epoch: i64,
+    /// Ends of its attempts that journals of the local engine tell.
+    ended: Vec<Record>,
 }
 
 /// What a work directory holds.
@@ -50,11 +51,21 @@ pub struct KeptRuns {
 /// Reads what a work directory holds.
 pub fn look(work_dir: &Path) -> io::Result<KeptRuns> {
     let mut kept = KeptRuns::default();
+    // Before the directories: an end leaves the journals once it is there.
+    let mut ended: HashMap<(Accession, RunTag), Vec<Record>> = HashMap::new();
+    for end in ends_of_all_hosts(work_dir)? {
+        if let Some(key) = end.key() {
+            ended.entry(key.run_and_tag()).or_default().push(end);
+        }
+    }
     for entry in fs::read_dir(work_dir)? {
         let path = entry?.path();
         let Some((swid, tag)) = named(&path) else { continue };
         match read_run(work_dir, swid, &tag) {
-            Ok(run) => kept.runs.push(run),
+            Ok(run) => {
+                let ended = ended.remove(&(swid, tag)).unwrap_or_default();
+                kept.runs.push(KeptRun { ended, ..run });
+            }
             Err(error) => kept.unreadable.push((path, error)),
         }
     }
@@ -117,12 +128,12 @@ impl KeptRun {
         })
     }
 
-    /// Returns what the files of all attempts say, and the local engine's list of ended ones: one that
-    /// was closed has no file.
+    /// Returns what the files of all attempts say, and what the local engine keeps of those that ended.
     pub fn facts(&self) -> io::Result<Vec<AttemptFact>> {
         let Some(plan) = &self.plan else { return Ok(Vec::new()) };
-        let ended = archive::read(&self.dir).map_err(io::Error::other)?;
-        let ended = ended.iter().filter_map(|end| Some((end.key()?, exit_of(end)?)));
+        let archived = archive::read(&self.dir).map_err(io::Error::other)?;
+        let ended =
+            self.ended.iter().chain(&archived).filter_map(|end| Some((end.key()?, exit_of(end)?)));
         let mut ended: HashMap<&AttemptKey, ExitFile> = ended.collect();
         let mut facts = Vec::new();
         for (position, step) in plan.plan.steps.iter().enumerate() {
@@ -192,7 +203,8 @@ fn read_run(work_dir: &Path, swid: Accession, tag: &RunTag) -> Result<KeptRun, S
     let plan = dir.plan().map_err(|error| crate::chain(&error))?;
     let accessions = dir.accessions().map_err(|error| crate::chain(&error))?;
     let epoch = highest_epoch(dir.path()).map_err(|error| error.to_string())?;
-    Ok(KeptRun { dir, file, plan, accessions: accessions.unwrap_or_default(), epoch })
+    let accessions = accessions.unwrap_or_default();
+    Ok(KeptRun { dir, file, plan, accessions, epoch, ended: Vec::new() })
 }
 
 /// Reads a record of the local engine as the file that it would be on a cluster.
@@ -223,15 +235,10 @@ fn exit_of(end: &Record) -> Option<ExitFile> {
 }
 
 fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
-    // The local engine names no machine, for it is always this one.
-    let exit = read::<Map<String, Value>>(attempt, EXIT)?.map(|mut exit| {
-        exit.entry("machine").or_insert_with(|| machine().into());
-        serde_json::from_value::<ExitFile>(exit.into()).map_err(io::Error::from)
-    });
     Ok(AttemptLook {
         cause: AttemptCause::First,
         claim: read::<ClaimFile>(attempt, CLAIM)?,
-        exit: exit.transpose()?,
+        exit: read::<ExitFile>(attempt, EXIT)?,
         terminated: None,
         stop_asked: false,
     })
@@ -241,6 +248,8 @@ fn look_at(attempt: &Path) -> io::Result<AttemptLook> {
 mod tests {
     use niassa_model::place::EngineKind;
     use niassa_model::time::Timestamp;
+
+    use serde_json::Value;
 
     use super::*;
     use crate::place::WorkDir;
@@ -270,7 +279,7 @@ mod tests {
             trace: None,
         };
         let plan = Some(dir.store_plan(&plan).unwrap());
-        let run = KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0 };
+        let run = KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0, ended: Vec::new() };
         assert!(run.facts().unwrap().is_empty());
 
         let closed = Record::Closed {

@@ -130,6 +130,20 @@ impl LocalHome {
         Ok(Self { work_dir: work_dir.to_owned(), path, cluster })
     }
 
+    /// Returns the folders of all hosts in a work directory.
+    fn all(work_dir: &Path) -> io::Result<Vec<Self>> {
+        let entries = match fs::read_dir(work_dir.join(".local")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed?,
+        };
+        let home = |entry: io::Result<fs::DirEntry>| {
+            let path = entry?.path();
+            let cluster = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(Self { work_dir: work_dir.to_owned(), path, cluster })
+        };
+        entries.map(home).collect()
+    }
+
     /// Returns the work directory it belongs to.
     pub fn work_dir(&self) -> &Path {
         &self.work_dir

@@ -299,6 +299,18 @@ pub fn scan(
     Ok(found)
 }
 
+/// Reads the ends that journals in a work directory durably tell, of all hosts that launched from it.
+pub(crate) fn ends_of_all_hosts(work_dir: &Path) -> io::Result<Vec<Record>> {
+    let mut ends = Vec::new();
+    for home in LocalHome::all(work_dir)? {
+        for path in files(&home).map_err(io::Error::other)? {
+            let take = |record: Record| ends.extend(record.is_end().then_some(record));
+            each_record_if_there(&path, 0, durable(&path), take).map_err(io::Error::other)?;
+        }
+    }
+    Ok(ends)
+}
+
 /// Returns the journals, oldest first.
 pub(super) fn files(home: &LocalHome) -> Result<Vec<PathBuf>, LocalError> {
     let mut files = Vec::new();
