@@ -4,7 +4,7 @@
 //! an interrupted upload left behind, and what the MetaDB refused and names nowhere.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +44,12 @@ pub(crate) struct Removing<'store> {
 /// Why the store cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
+    #[error("read {}", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("write {}", path.display())]
     Write {
         path: PathBuf,
@@ -122,6 +128,29 @@ impl BundleStore {
         Ok(Upload { path, file, digest: Sha256::new(), size: 0 })
     }
 
+    /// Tells whether the very bytes of an archive are kept, and not only its name.
+    pub(crate) async fn has(&self, received: &Received) -> Result<bool, StoreError> {
+        let (path, sha256) = (self.path(&received.sha256), received.sha256.clone());
+        let looked = tokio::task::spawn_blocking(move || match File::open(&path) {
+            Ok(file) => {
+                let (mut file, mut digest) = (BufReader::new(file), Sha256::new());
+                loop {
+                    let piece = file.fill_buf()?;
+                    let bytes = piece.len();
+                    if bytes == 0 {
+                        return Ok(hex(&digest.finalize()) == sha256);
+                    }
+                    digest.update(piece);
+                    file.consume(bytes);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        });
+        let folder = &self.folder;
+        looked.await?.map_err(|source| StoreError::Read { path: folder.clone(), source })
+    }
+
     /// Keeps an archive: when this returns it survives a power cut under its digest.
     pub(crate) async fn keep(&self, received: Received) -> Result<(), StoreError> {
         let (to, folder) = (self.path(&received.sha256), self.folder.clone());
@@ -194,9 +223,15 @@ mod tests {
         assert_eq!(received.size, 3);
         let sha256 = received.sha256.clone();
         assert!(sha256.starts_with("ba7816bf8f01cfea"));
+        assert!(!store.has(&received).await.unwrap());
         store.keep(received).await.unwrap();
         assert_eq!(fs::read(store.path(&sha256)).unwrap(), b"abc");
         assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 1);
+        let again = store.receive().unwrap().write(Bytes::from_static(b"abc")).await.unwrap();
+        let again = again.end();
+        assert!(store.has(&again).await.unwrap());
+        fs::write(store.path(&sha256), "abd").unwrap();
+        assert!(!store.has(&again).await.unwrap(), "a damaged one is replaced");
     }
 
     #[test]

@@ -157,6 +157,10 @@ impl WorkLoop {
         let mut turn = Turn::default();
         if self.launched_at.is_none_or(|at| at.elapsed() >= self.pace.launch_every()) {
             turn.changed.extend(self.launch().await?);
+            if !turn.changed.is_empty() {
+                // A quick run is over in a moment, and told as a whole.
+                self.propagator.wait_for_change(ACTIVE).await?;
+            }
         }
         // They hold until the next launch tells otherwise.
         turn.problems.clone_from(&self.launch_problems);

@@ -48,7 +48,7 @@ pub(crate) async fn install_bundle(
         config: text.config,
     };
     let installing = app.store.installing().await;
-    app.store.keep(received).await.map_err(|error| Failed::internal(&error))?;
+    keep(app, received).await?;
     // After an error nobody knows whether the archive was named, so it stays.
     let outcome = app.metadb.install_bundle(access, &bundle, once.as_ref()).await?;
     drop(installing);
@@ -58,6 +58,17 @@ pub(crate) async fn install_bundle(
         remove_unnamed(app, &sha256).await?;
     }
     answer
+}
+
+/// Keeps an archive. One that the MetaDB names is kept already, and durably: then writing it again is not
+/// waited for.
+async fn keep(app: &App, received: Received) -> Result<(), Failed> {
+    let is_named = app.metadb.bundle(&received.sha256).await?.is_some();
+    let store = &app.store;
+    if is_named && store.has(&received).await.map_err(|error| Failed::internal(&error))? {
+        return Ok(());
+    }
+    store.keep(received).await.map_err(|error| Failed::internal(&error))
 }
 
 /// Removes the archive of a refused installation, unless another one named it.

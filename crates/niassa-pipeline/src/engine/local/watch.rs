@@ -20,7 +20,8 @@ const LOOK_FOR: Duration = Duration::from_millis(150);
 /// How often they are looked at then.
 const LOOK_EVERY: Duration = Duration::from_micros(500);
 
-/// How long news gathers at most while more is to come.
+/// How long news gathers at least, and at most, while more is to come.
+const GATHER_AT_LEAST: Duration = Duration::from_millis(3);
 const GATHER_FOR: Duration = Duration::from_millis(100);
 
 /// The part of the time in which something was open, for which news gathers.
@@ -34,7 +35,7 @@ const LOOK_FOR_THE_END_EVERY: Duration = Duration::from_millis(2);
 pub struct Watch {
     looked: Duration,
     notify: Option<OwnedFd>,
-    /// Since when something was open at each wait.
+    /// Since when something was open whenever there was news.
     busy_since: Option<Instant>,
 }
 
@@ -48,12 +49,7 @@ impl Watch {
         offsets: &Offsets,
         timeout: Duration,
     ) -> Result<(), LocalError> {
-        let now = Instant::now();
-        let deadline = now + timeout;
-        let is_busy = journal::is_anything_open(home)?;
-        self.busy_since = is_busy.then(|| self.busy_since.unwrap_or(now));
-        let busy_for = self.busy_since.map_or(Duration::ZERO, |since| now.duration_since(since));
-        let gather = GATHER_FOR.min(busy_for / GATHER_PART);
+        let deadline = Instant::now() + timeout;
         while !offsets.are_behind(home)? {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -66,10 +62,23 @@ impl Watch {
                 self.wait_for_notice(home, left)?;
             }
         }
+        self.gather(home, deadline)
+    }
+
+    /// Lets news gather while more is to come.
+    fn gather(&mut self, home: &LocalHome, deadline: Instant) -> Result<(), LocalError> {
+        let now = Instant::now();
+        let since = *self.busy_since.get_or_insert(now);
+        let part = now.duration_since(since) / GATHER_PART;
+        let gather = part.clamp(GATHER_AT_LEAST, GATHER_FOR);
         let until = deadline.min(now + gather);
-        while Instant::now() < until && journal::is_anything_open(home)? {
-            thread::sleep(LOOK_FOR_THE_END_EVERY);
+        while journal::is_anything_open(home)? {
+            if Instant::now() >= until {
+                return Ok(());
+            }
+            thread::sleep(LOOK_FOR_THE_END_EVERY.min(gather / 8));
         }
+        self.busy_since = None;
         Ok(())
     }
 
