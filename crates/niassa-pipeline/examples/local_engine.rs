@@ -1,6 +1,6 @@
 //! Measures the local engine alone: `local_engine CHAINS LENGTH` runs chains of `true` steps and
-//! prints wall and processor seconds as JSON. Directories are made before the clock starts, as a
-//! Makefile is written before make is timed. `cargo xtask bench` runs it.
+//! prints wall and processor seconds as JSON. Directories are made, and durable, before the clock starts, as
+//! a Makefile is written before make is timed. `cargo xtask bench` runs it.
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 #![expect(clippy::disallowed_methods, reason = "it is a program of its own, with its own clock")]
 
@@ -54,6 +54,8 @@ fn main() -> Fallible<()> {
 fn measure(folder: &Path, chains: u32, length: u32) -> Fallible<()> {
     let home = LocalHome::open(folder)?;
     let orders = prepare(folder, chains, length)?;
+    // An engine is given no order before its directories are durable: else its first sync waits for them.
+    rustix::fs::syncfs(fs::File::open(folder)?)?;
     let mut open: HashSet<AttemptKey> = orders.iter().map(|order| order.key().clone()).collect();
     let runs: HashSet<_> = open.iter().map(AttemptKey::run_and_tag).collect();
     let begun = Instant::now();
