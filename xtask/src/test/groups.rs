@@ -29,7 +29,7 @@ impl Group {
         Self { name, takes: Duration::ZERO, work }
     }
 
-    /// A group that shows more of what others have shown already.
+    /// A group that shows more of what others have shown already, or that nothing which runs depends on.
     const fn in_time(name: &'static str, takes: Duration, work: Work) -> Self {
         Self { name, takes, work }
     }
@@ -89,8 +89,9 @@ pub(crate) const GROUPS: &[Group] = &[
             needs: Some(Component::Rustup { name: "clippy", subcommand: "clippy" }),
         },
     ),
-    Group::always(
+    Group::in_time(
         "doc",
+        Duration::from_mins(5),
         Work::Cargo { arguments: &["doc", "--workspace", "--no-deps"], needs: None },
     ),
     Group::always("shellcheck", Work::Shellcheck),

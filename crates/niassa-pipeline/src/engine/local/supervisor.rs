@@ -441,10 +441,11 @@ impl Supervisor {
         if let Some(at) = self.startable.iter().position(|start| start.key == *key) {
             return self.startable.remove(at);
         }
-        self.granted.iter_mut().find_map(|(_, starts)| {
+        let granted = self.granted.iter_mut().find_map(|(_, starts)| {
             let at = starts.iter().position(|start| start.key == *key)?;
             Some(starts.remove(at))
-        })
+        });
+        granted.or_else(|| self.take_held(key))
     }
 
     /// Closes attempts that were not granted, and with them whatever waits for them.

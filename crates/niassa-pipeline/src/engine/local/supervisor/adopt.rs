@@ -245,6 +245,13 @@ impl Supervisor {
         self.go_on_with(open, &machine::boot_id()).map(|_none| ())
     }
 
+    /// Takes out an attempt that is held and was granted in this boot: it was not started.
+    pub(super) fn take_held(&mut self, key: &AttemptKey) -> Option<Start> {
+        let at = self.held.iter().position(|open| open.start.key == *key)?;
+        let is_unbegun = self.held[at].was_granted_in(&machine::boot_id());
+        is_unbegun.then(|| self.held.swap_remove(at).start)
+    }
+
     fn lose(&mut self, start: &Start, why: &str) -> Result<(), LocalError> {
         self.end_unbegun(start, LOST, why)
     }

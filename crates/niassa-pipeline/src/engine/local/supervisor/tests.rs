@@ -244,6 +244,25 @@ fn a_shell_that_waits_for_its_turn_ends_with_its_attempt_and_leaves_nothing() {
 }
 
 #[test]
+fn what_was_granted_before_a_kill_waits_for_the_directory_of_its_run_and_can_be_stopped() {
+    let place = Place::new();
+    granted_before_a_kill(&place, &[place.order(1, 0, &[]), place.order(1, 1, &[0])]);
+    let ended = place.folder.path().join("1-aaaaaaaaaa/ended.jsonl");
+    fs::create_dir(&ended).unwrap();
+    let (mut supervisor, events, lock) = place.begin(u64::MAX);
+    client::deliver(&place.home, &[Order::Stop { key: key(1, 0) }]).unwrap();
+    supervisor.read_inbox().unwrap();
+    assert_eq!(supervisor.table.fate(&key(1, 0)), Some(Fate::Over));
+    assert_eq!(supervisor.table.fate(&key(1, 1)), Some(Fate::Granted), "nothing is known of it");
+    fs::remove_dir(&ended).unwrap();
+    supervisor.supervise(&events, &lock).unwrap();
+    assert!(place.starts().is_empty());
+    let said = journal::scan(&place.home, |_| true).unwrap();
+    assert_eq!(said[&key(1, 0)].outcome(), Some(CANCELLED));
+    assert!(said[&key(1, 1)].outcome().is_some());
+}
+
+#[test]
 fn an_order_that_comes_again_starts_nothing_after_its_journal_was_removed() {
     let place = Place::new();
     let orders = [place.order(1, 0, &[]), place.order(1, 1, &[0]), place.order(2, 0, &[])];
