@@ -8,6 +8,8 @@ pub const LEASE: Duration = Duration::from_mins(1);
 pub const LEASE_SECONDS: std::ops::RangeInclusive<u64> = 1..=600;
 /// Runs given to a launcher by one call.
 pub const CLAIM_BATCH: u32 = 50;
+/// Runs of a tick's first batch: it is under way while the next one is made ready.
+pub const FIRST_BATCH: u32 = 16;
 /// So many waiting runs of an account are counted by a claim; there may be more.
 pub const WAITING_COUNTED: u64 = 10_000;
 /// Runs that are handed to a cluster together.

@@ -7,7 +7,7 @@ use niassa_api::claims::{ClaimRuns, ClaimWant, Claimed};
 use niassa_api::client::{Client, ClientError};
 use niassa_model::accession::Accession;
 use niassa_model::host::HostLabel;
-use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH, WAITING_COUNTED};
+use niassa_model::limits::{CLAIM_BATCH, CLUSTER_BATCH, FIRST_BATCH, WAITING_COUNTED};
 use niassa_model::place::EngineKind;
 use niassa_model::time::Clock;
 use tokio::sync::Mutex as AsyncMutex;
@@ -147,15 +147,17 @@ async fn next_batch(
     tick: &mut Option<Tick>,
     on: Listener<'_>,
 ) -> Result<Claimed, ClientError> {
-    if tick.as_ref().is_some_and(|tick| tick.left == 0) {
+    let Some(tick) = tick else {
+        let claimed = claim(own, filter, FIRST_BATCH).await?;
+        on(WorkEvent::Waiting(claimed.waiting));
+        let left = left_of(claimed.waiting, &claimed);
+        *tick = Some(Tick { waiting: claimed.waiting, left });
+        return Ok(claimed);
+    };
+    if tick.left == 0 {
         return Ok(Claimed { waiting: 0, lease_seconds: 0, claims: Vec::new() });
     }
-    let most = tick.as_ref().map_or(CLAIM_BATCH, |tick| at_most(tick.left));
-    let mut claimed = claim(own, filter, most).await?;
-    let tick = tick.get_or_insert_with(|| {
-        on(WorkEvent::Waiting(claimed.waiting));
-        Tick { waiting: claimed.waiting, left: claimed.waiting }
-    });
+    let mut claimed = claim(own, filter, at_most(tick.left)).await?;
     tick.left = left_of(tick.left, &claimed);
     gather(own, filter, &mut claimed, tick).await?;
     Ok(claimed)

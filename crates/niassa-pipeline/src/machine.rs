@@ -19,6 +19,15 @@ pub(crate) fn host_and_id() -> String {
     }
 }
 
+/// Returns the host's name of what [`host_and_id`] returned there.
+pub(crate) fn name_in(host_and_id: &str) -> &str {
+    let is_id = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match host_and_id.rsplit_once('-') {
+        Some((name, id)) if is_id(id) => name,
+        Some(_) | None => host_and_id,
+    }
+}
+
 /// Returns the id of this boot: pids of another boot mean nothing.
 pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
@@ -96,4 +105,16 @@ fn cgroup_limit() -> Option<u64> {
     let path = own.lines().find_map(|line| line.strip_prefix("0::"))?;
     let file = format!("/sys/fs/cgroup{}/memory.max", path.trim_end_matches('/'));
     fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosts_name_is_found_beside_its_id() {
+        assert_eq!(name_in(&host_and_id()), name());
+        assert_eq!(name_in("node-7.lab.net-0123456789ab"), "node-7.lab.net");
+        assert_eq!(name_in("node-7.lab.net"), "node-7.lab.net");
+    }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use niassa_model::step::AttemptKey;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::machine;
@@ -58,6 +58,13 @@ pub(crate) fn wait_unreaped(pid: u32) -> io::Result<ProcessEnd> {
             return Err(error);
         }
     }
+}
+
+/// Tells whether a child has ended. It is not reaped by that.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let pid = Pid::from_raw(pid.cast_signed());
+    pid.is_some_and(|pid| matches!(rustix::process::waitid(WaitId::Pid(pid), options), Ok(Some(_))))
 }
 
 fn unreaped_end(information: &libc::siginfo_t, usage: &libc::rusage) -> ProcessEnd {

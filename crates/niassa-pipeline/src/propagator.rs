@@ -272,8 +272,8 @@ impl Propagator {
         while news.peek().is_some() {
             // The ends of streams are read for one call at a time: a million ends fit no memory.
             let some: Vec<facts::News> = news.by_ref().take(FACTS_PER_CALL).collect();
-            let threads = self.threads;
-            let facts = blocking(move || facts::make(&some, threads)).await?;
+            let (threads, home) = (self.threads, self.reconciler.home.clone());
+            let facts = blocking(move || facts::make(home.work_dir(), &some, threads)).await?;
             for call in facts::into_calls(facts) {
                 self.record_call(call, report).await?;
             }

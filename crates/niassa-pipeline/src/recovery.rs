@@ -18,7 +18,8 @@ use niassa_model::run::reconcile::AttemptCause;
 use niassa_model::step::{AttemptKey, AttemptNumber, Outcome, StepIndex, StepReason, StepStatus};
 
 use crate::engine::local::archive;
-use crate::engine::local::journal::{Record, ends_of_all_hosts};
+use crate::engine::local::journal::{Ended, Evidence, said_by_all_hosts};
+use crate::machine::name_in;
 use crate::place::machine;
 use crate::propagator::facts::{of_attempt, status_of};
 use crate::reconcile::cluster::AttemptLook;
@@ -35,8 +36,8 @@ pub struct KeptRun {
     plan: Option<StoredPlan>,
     accessions: Vec<Accession>,
     epoch: i64,
-    /// Ends of its attempts that journals of the local engine tell.
-    ended: Vec<Record>,
+    /// What journals of the local engine say of its attempts.
+    said: HashMap<AttemptKey, Evidence>,
 }
 
 /// What a work directory holds.
@@ -44,7 +45,7 @@ pub struct KeptRun {
 pub struct KeptRuns {
     /// Its runs, those with the highest accessions first, in which order they are to be taken in.
     pub runs: Vec<KeptRun>,
-    /// Directories that look like those of runs and cannot be read, with the reason.
+    /// Directories that look like those of runs, or of hosts, and cannot be read, with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
 }
 
@@ -52,19 +53,18 @@ pub struct KeptRuns {
 pub fn look(work_dir: &Path) -> io::Result<KeptRuns> {
     let mut kept = KeptRuns::default();
     // Before the directories: an end leaves the journals once it is there.
-    let mut ended: HashMap<(Accession, RunTag), Vec<Record>> = HashMap::new();
-    for end in ends_of_all_hosts(work_dir)? {
-        if let Some(key) = end.key() {
-            ended.entry(key.run_and_tag()).or_default().push(end);
-        }
+    let mut of_runs: HashMap<(Accession, RunTag), HashMap<AttemptKey, Evidence>> = HashMap::new();
+    let unread = |home: &Path, error| kept.unreadable.push((home.to_owned(), crate::chain(&error)));
+    for (key, evidence) in said_by_all_hosts(work_dir, unread)? {
+        of_runs.entry(key.run_and_tag()).or_default().insert(key, evidence);
     }
     for entry in fs::read_dir(work_dir)? {
         let path = entry?.path();
         let Some((swid, tag)) = named(&path) else { continue };
         match read_run(work_dir, swid, &tag) {
             Ok(run) => {
-                let ended = ended.remove(&(swid, tag)).unwrap_or_default();
-                kept.runs.push(KeptRun { ended, ..run });
+                let own = of_runs.remove(&(swid, tag)).unwrap_or_default();
+                kept.runs.push(KeptRun { said: own, ..run });
             }
             Err(error) => kept.unreadable.push((path, error)),
         }
@@ -131,10 +131,8 @@ impl KeptRun {
     /// Returns what the files of all attempts say, and what the local engine keeps of those that ended.
     pub fn facts(&self) -> io::Result<Vec<AttemptFact>> {
         let Some(plan) = &self.plan else { return Ok(Vec::new()) };
-        let archived = archive::read(&self.dir).map_err(io::Error::other)?;
-        let ended =
-            self.ended.iter().chain(&archived).filter_map(|end| Some((end.key()?, exit_of(end)?)));
-        let mut ended: HashMap<&AttemptKey, ExitFile> = ended.collect();
+        let said = self.said()?;
+        let host = name_in(&self.file.place.cluster);
         let mut facts = Vec::new();
         for (position, step) in plan.plan.steps.iter().enumerate() {
             let step_index = StepIndex(u32::try_from(position).unwrap_or(u32::MAX));
@@ -147,7 +145,8 @@ impl KeptRun {
                 }
                 let key = self.key(step_index, attempt);
                 let mut look = look_at(&path)?;
-                look.exit = look.exit.or_else(|| ended.remove(&key));
+                let end = said.get(&key).and_then(Evidence::end);
+                look.exit = look.exit.or_else(|| end.map(|end| exit_of(end, host)));
                 facts.extend(status_of(&look).map(|status| of_attempt(&path, key, &look, status)));
                 attempt = attempt.next();
             }
@@ -157,16 +156,18 @@ impl KeptRun {
 
     /// Returns verdicts on steps that never started, for a run that nobody can go on with: those behind
     /// a failure are skipped. Nothing where something of it may still be running.
-    pub fn verdicts(&self, facts: &[AttemptFact]) -> Vec<AttemptFact> {
-        let Some(plan) = &self.plan else { return Vec::new() };
+    pub fn verdicts(&self, facts: &[AttemptFact]) -> io::Result<Vec<AttemptFact>> {
+        let Some(plan) = &self.plan else { return Ok(Vec::new()) };
+        let said = self.said()?;
+        let may_run = said.values().any(|said| said.is_granted() && said.end().is_none());
         let last = |step: StepIndex| facts.iter().rfind(|fact| fact.step == step);
         let is_open =
             facts.iter().any(|fact| last(fact.step) == Some(fact) && !fact.status.is_final());
         let failed = facts
             .iter()
             .any(|fact| last(fact.step) == Some(fact) && fact.status != StepStatus::Success);
-        if is_open || !failed {
-            return Vec::new();
+        if may_run || is_open || !failed {
+            return Ok(Vec::new());
         }
         let steps = (0..plan.plan.steps.len()).filter_map(|step| u32::try_from(step).ok());
         let silent = steps.map(StepIndex).filter(|step| last(*step).is_none());
@@ -183,7 +184,18 @@ impl KeptRun {
             let fact = of_attempt(self.dir.path(), key, &look, skipped.status);
             AttemptFact { reason: skipped.reason, ..fact }
         };
-        silent.map(verdict).collect()
+        Ok(silent.map(verdict).collect())
+    }
+
+    /// Returns everything the local engine keeps of its attempts.
+    fn said(&self) -> io::Result<HashMap<AttemptKey, Evidence>> {
+        let mut said = self.said.clone();
+        for end in archive::read(&self.dir).map_err(io::Error::other)? {
+            if let Some(key) = end.key().cloned() {
+                said.entry(key).or_default().take(end);
+            }
+        }
+        Ok(said)
     }
 
     fn key(&self, step: StepIndex, attempt: AttemptNumber) -> AttemptKey {
@@ -204,33 +216,19 @@ fn read_run(work_dir: &Path, swid: Accession, tag: &RunTag) -> Result<KeptRun, S
     let accessions = dir.accessions().map_err(|error| crate::chain(&error))?;
     let epoch = highest_epoch(dir.path()).map_err(|error| error.to_string())?;
     let accessions = accessions.unwrap_or_default();
-    Ok(KeptRun { dir, file, plan, accessions, epoch, ended: Vec::new() })
+    Ok(KeptRun { dir, file, plan, accessions, epoch, said: HashMap::new() })
 }
 
-/// Reads a record of the local engine as the file that it would be on a cluster.
-fn exit_of(end: &Record) -> Option<ExitFile> {
-    let closed = |outcome, ended_at, message: &Option<String>| ExitFile {
-        outcome,
-        started_at: None,
-        ended_at,
-        machine: machine(),
-        cpu_micros: None,
-        peak_memory_bytes: None,
-        message: message.clone(),
-    };
-    match end {
-        Record::Closed { outcome, at, message, .. } => Some(closed(*outcome, *at, message)),
-        Record::Exit(ended) => Some(ExitFile {
-            started_at: ended.started_at,
-            cpu_micros: ended.cpu_micros,
-            peak_memory_bytes: ended.peak_memory_bytes,
-            ..closed(ended.outcome, ended.ended_at, &ended.message)
-        }),
-        Record::Life(_)
-        | Record::Ordered(_)
-        | Record::Granted { .. }
-        | Record::Started(_)
-        | Record::Ran(_) => None,
+/// Reads an end that the local engine told on a host as the file that it would be on a cluster.
+fn exit_of(end: &Ended, host: &str) -> ExitFile {
+    ExitFile {
+        outcome: end.outcome,
+        started_at: end.started_at,
+        ended_at: end.ended_at,
+        machine: host.to_owned(),
+        cpu_micros: end.cpu_micros,
+        peak_memory_bytes: end.peak_memory_bytes,
+        message: end.message.clone(),
     }
 }
 
@@ -252,13 +250,14 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::engine::local::journal::Record;
     use crate::place::WorkDir;
     use crate::run_dir::plan_of_one_step;
 
-    #[test]
-    fn a_closed_attempt_is_told_by_the_list_of_ended_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let work_dir = WorkDir::open(folder.path()).unwrap();
+    const NOW: Timestamp = Timestamp::from_micros(1_000);
+
+    /// A planned run of one step in a work directory, which `host` launched.
+    fn run_of_one_step(work_dir: &WorkDir, host: &str) -> KeptRun {
         let (swid, tag) = (7.try_into().unwrap(), "aaaaaaaaaa".parse::<RunTag>().unwrap());
         let dir = RunDir::of(work_dir.path(), swid, &tag);
         dir.make().unwrap();
@@ -272,14 +271,22 @@ mod tests {
             version: "1".to_owned(),
             bundle_sha256: String::new(),
             account: "bob@lab.net".to_owned(),
-            place: work_dir.place(EngineKind::Local, "here".to_owned()),
+            place: work_dir.place(EngineKind::Local, host.to_owned()),
             values: Value::Null,
             host: None,
             parents: Vec::new(),
             trace: None,
         };
+        dir.store_run(&file).unwrap();
         let plan = Some(dir.store_plan(&plan).unwrap());
-        let run = KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0, ended: Vec::new() };
+        KeptRun { dir, file, plan, accessions: Vec::new(), epoch: 0, said: HashMap::new() }
+    }
+
+    #[test]
+    fn a_closed_attempt_is_told_by_the_list_of_ended_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path()).unwrap();
+        let run = run_of_one_step(&work_dir, "node-7-0123456789ab");
         assert!(run.facts().unwrap().is_empty());
 
         let closed = Record::Closed {
@@ -294,5 +301,39 @@ mod tests {
         let expected =
             (StepStatus::Cancelled, Some(StepReason::CancelledBy), Some(Timestamp::from_micros(5)));
         assert_eq!(facts.iter().map(told).collect::<Vec<_>>(), [expected]);
+        assert_eq!(facts[0].machine.as_deref(), Some("node-7"), "not the one that reads it");
+    }
+
+    #[test]
+    fn what_may_still_run_somewhere_is_not_decided_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path()).unwrap();
+        let run = run_of_one_step(&work_dir, "node-7");
+        let key = run.key(StepIndex(0), AttemptNumber::FIRST);
+        let failed = Outcome::without_exit(StepStatus::Failed, StepReason::Signal);
+        let another = AttemptKey { step: StepIndex(1), ..key.clone() };
+        let mut look = look_at(run.directory()).unwrap();
+        look.exit = Some(exit_of(&Ended::of(another.clone(), failed, NOW), "node-7"));
+        let fact = of_attempt(run.directory(), another, &look, failed.status);
+        assert_eq!(run.verdicts(std::slice::from_ref(&fact)).unwrap().len(), 1);
+        let mut said = Evidence::default();
+        said.take(Record::Granted { key: key.clone() });
+        let run = KeptRun { said: HashMap::from([(key, said)]), ..run };
+        assert!(run.verdicts(&[fact]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_host_and_what_cannot_be_read_of_one_hides_no_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let work_dir = WorkDir::open(folder.path()).unwrap();
+        run_of_one_step(&work_dir, "node-7");
+        let homes = folder.path().join(".local");
+        fs::create_dir_all(homes.join("node-8/journal-1.jsonl")).unwrap();
+        fs::write(homes.join("node-8/journal-1.synced"), "9 0 9 0\n").unwrap();
+        fs::write(homes.join(".nfs0001"), "").unwrap();
+        let kept = look(folder.path()).unwrap();
+        assert_eq!(kept.runs.len(), 1);
+        let unreadable: Vec<_> = kept.unreadable.iter().map(|(path, _)| path).collect();
+        assert_eq!(unreadable, [&homes.join("node-8")]);
     }
 }

@@ -136,12 +136,15 @@ impl LocalHome {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             listed => listed?,
         };
-        let home = |entry: io::Result<fs::DirEntry>| {
+        let mut homes = Vec::new();
+        for entry in entries {
             let path = entry?.path();
             let cluster = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Ok(Self { work_dir: work_dir.to_owned(), path, cluster })
-        };
-        entries.map(home).collect()
+            if path.is_dir() {
+                homes.push(Self { work_dir: work_dir.to_owned(), path, cluster });
+            }
+        }
+        Ok(homes)
     }
 
     /// Returns the work directory it belongs to.

@@ -58,11 +58,11 @@ pub(super) fn into_calls(facts: Vec<AttemptFact>) -> Vec<Vec<AttemptFact>> {
 }
 
 /// Makes facts of news, one per attempt, reading the ends of streams with so many threads.
-pub(super) fn make(news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
+pub(super) fn make(work_dir: &Path, news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
     let size = news.len().div_ceil(threads.get()).max(16);
     let machine = machine();
     let make = |news: &[News]| -> Vec<AttemptFact> {
-        news.iter().map(|(key, evidence)| fact(key, evidence, &machine)).collect()
+        news.iter().map(|(key, evidence)| fact(work_dir, key, evidence, &machine)).collect()
     };
     thread::scope(|scope| {
         let workers: Vec<_> =
@@ -75,7 +75,7 @@ pub(super) fn make(news: &[News], threads: NonZeroUsize) -> Vec<AttemptFact> {
     })
 }
 
-fn fact(key: &AttemptKey, evidence: &Evidence, machine: &str) -> AttemptFact {
+fn fact(work_dir: &Path, key: &AttemptKey, evidence: &Evidence, machine: &str) -> AttemptFact {
     let mut fact = AttemptFact {
         run: key.run,
         tag: key.tag.clone(),
@@ -95,17 +95,18 @@ fn fact(key: &AttemptKey, evidence: &Evidence, machine: &str) -> AttemptFact {
         outputs: Vec::new(),
         message: None,
     };
-    let Some(outcome) = evidence.outcome() else { return fact };
+    let Some(end) = evidence.end() else { return fact };
+    let outcome = end.outcome;
     fact.status = outcome.status;
     fact.reason = outcome.reason;
     fact.exit_code = outcome.exit_code;
     fact.signal = outcome.signal;
-    let Some(exit) = evidence.exit() else { return fact };
-    fact.ended_at = Some(exit.ended_at);
-    fact.message.clone_from(&exit.message);
-    fact.cpu_micros = exit.cpu_micros;
-    fact.peak_memory_bytes = exit.peak_memory_bytes;
-    if let Some(attempt) = &exit.attempt_dir {
+    fact.ended_at = Some(end.ended_at);
+    fact.message.clone_from(&end.message);
+    fact.cpu_micros = end.cpu_micros;
+    fact.peak_memory_bytes = end.peak_memory_bytes;
+    if let Some(attempt) = &end.attempt_dir {
+        let attempt = &work_dir.join(attempt);
         fact.stdout = tail(&attempt.join("stdout"));
         fact.stderr = tail(&attempt.join("stderr"));
         if outcome.status == StepStatus::Success {
@@ -203,7 +204,15 @@ fn outputs(attempt: &Path) -> Vec<OutputFile> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
+    use niassa_model::step::{Outcome, StepReason};
+    use niassa_model::time::Timestamp;
+
     use super::*;
+    use crate::engine::local::journal::{Ended, Record};
+
+    const NOW: Timestamp = Timestamp::from_micros(1_000);
 
     #[test]
     fn a_tail_is_bounded_and_is_text() {
@@ -218,5 +227,42 @@ mod tests {
         assert_eq!(tail.size, bytes.len() as u64);
         assert!(tail.tail.ends_with("x\u{fffd}\u{fffd}end"));
         assert!(tail.tail.chars().count() <= LOG_TAIL_BYTES);
+    }
+
+    #[test]
+    fn an_attempt_is_looked_for_where_the_work_directory_is_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let key: AttemptKey = "nia-7-aaaaaaaaaa-s0-a1".parse().unwrap();
+        let attempt = PathBuf::from("7-aaaaaaaaaa/steps/0/0-a/attempt-1");
+        fs::create_dir_all(folder.path().join(&attempt)).unwrap();
+        fs::write(folder.path().join(&attempt).join("stderr"), "no\n").unwrap();
+        let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
+        let ended = Ended {
+            key: key.clone(),
+            attempt_dir: Some(attempt),
+            outcome,
+            started_at: None,
+            ended_at: NOW,
+            cpu_micros: None,
+            peak_memory_bytes: None,
+            message: None,
+        };
+        let mut evidence = Evidence::default();
+        evidence.take(Record::Exit(ended));
+        let fact = fact(folder.path(), &key, &evidence, "here");
+        assert_eq!(fact.stderr.map(|log| log.tail).as_deref(), Some("no\n"));
+    }
+
+    #[test]
+    fn what_was_closed_says_when_and_why() {
+        let key: AttemptKey = "nia-7-aaaaaaaaaa-s0-a1".parse().unwrap();
+        let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
+        let message = Some("the step asks for 100 threads, this machine has 8".to_owned());
+        let mut evidence = Evidence::default();
+        let closed =
+            Record::Closed { key: key.clone(), outcome, message: message.clone(), at: NOW };
+        evidence.take(closed);
+        let fact = fact(Path::new("/nowhere"), &key, &evidence, "here");
+        assert_eq!((fact.message, fact.ended_at), (message, Some(NOW)));
     }
 }

@@ -77,7 +77,8 @@ fn is_passed_on(name: &str) -> bool {
         "WORKFLOW_RUN_ACCESSION" | "PROCESSING_ACCESSION"
             // Grid Engine's own words without a prefix.
             | "NSLOTS" | "NHOSTS" | "NQUEUES" | "PE" | "PE_HOSTFILE" | "RESTARTED"
-            | "BASH_ENV" | "ENV" | "SHELLOPTS" | "BASHOPTS"
+            // A shell would give up waiting after so many seconds.
+            | "BASH_ENV" | "ENV" | "SHELLOPTS" | "BASHOPTS" | "TMOUT"
     );
     !is_taken_out && !SECRETS.iter().chain(&SCHEDULERS).any(|prefix| name.starts_with(prefix))
 }
@@ -97,8 +98,9 @@ mod tests {
 
     #[test]
     fn secrets_and_schedulers_variables_stay_behind() {
-        for name in ["SW_REST_PASS", "AWS_SECRET_ACCESS_KEY", "SLURM_JOB_ID", "JOB_ID", "BASH_ENV"]
-        {
+        let secret = ["SW_REST_PASS", "AWS_SECRET_ACCESS_KEY"];
+        let others = ["SLURM_JOB_ID", "JOB_ID", "BASH_ENV", "TMOUT"];
+        for name in secret.into_iter().chain(others) {
             assert!(!is_passed_on(name), "{name}");
         }
         for name in ["PATH", "HOME", "TMPDIR", "BASH_FUNC_module%%", "CUDA_VISIBLE_DEVICES"] {

@@ -10,7 +10,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use niassa_model::time::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,9 +30,31 @@ pub(super) struct Inherited {
 /// The variable in which a supervisor is told who its guardian is. It may be orphaned before it asks.
 pub(super) const GUARDIAN: &str = "NIASSA_GUARDIAN";
 
-/// How many ends are remembered that came before the supervisor's own. The kernel hands children on
-/// before it tells that their parent has ended.
+/// How many ends are remembered that came before the supervisor's own, and for how long. The kernel hands
+/// children on before it tells that their parent has ended. What ended long before was left by a step and
+/// outlived it, and a step may have its number by now.
 const REMEMBERED: usize = 256;
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
+
+/// The ends that came before the supervisor's own.
+#[derive(Default)]
+struct Early(VecDeque<(Instant, Inherited)>);
+
+impl Early {
+    fn remember(&mut self, inherited: Inherited, now: Instant) {
+        if self.0.len() == REMEMBERED {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, inherited));
+    }
+
+    /// Takes those that may be steps of a supervisor that has ended just now.
+    fn take(&mut self, now: Instant) -> Vec<Inherited> {
+        let recent = |at: Instant| now.saturating_duration_since(at) < REMEMBERED_FOR;
+        let ends = self.0.drain(..).filter_map(|(at, end)| recent(at).then_some(end));
+        ends.collect()
+    }
+}
 
 /// Starts the supervisor and waits until it and everything it left behind has ended.
 #[expect(clippy::disallowed_methods, reason = "the guardian starts its supervisor")]
@@ -53,7 +75,7 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
     let supervisor = command.spawn().map_err(failed("start", executable))?.id();
     crate::failpoint::reach("guardian.started");
     let mut is_orphaned = false;
-    let mut early: VecDeque<Inherited> = VecDeque::new();
+    let mut early = Early::default();
     loop {
         let Some(pid) = next_ended().map_err(failed("wait for", home.path()))? else {
             return Ok(());
@@ -62,7 +84,7 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
         if pid == supervisor {
             is_orphaned = true;
             crate::failpoint::reach("guardian.orphaned");
-            early.drain(..).for_each(|inherited| append_at_last(home, &inherited));
+            early.take(Instant::now()).iter().for_each(|inherited| append_at_last(home, inherited));
             continue;
         }
         let inherited = Inherited { pid, end, at: clock.now() };
@@ -70,10 +92,7 @@ pub fn run(home: &LocalHome, executable: &Path, clock: &dyn Clock) -> Result<(),
             append_at_last(home, &inherited);
             continue;
         }
-        if early.len() == REMEMBERED {
-            early.pop_front();
-        }
-        early.push_back(inherited);
+        early.remember(inherited, Instant::now());
     }
 }
 
@@ -162,5 +181,27 @@ fn next_ended() -> io::Result<Option<u32>> {
             error if error.kind() == io::ErrorKind::Interrupted => {}
             error => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_long_before_the_supervisors_own_is_a_strangers() {
+        let end =
+            ProcessEnd { exit_code: Some(0), signal: None, cpu_micros: 0, peak_memory_bytes: 0 };
+        let inherited = |pid| Inherited { pid, end, at: Timestamp::from_micros(0) };
+        let begun = Instant::now();
+        let mut early = Early::default();
+        early.remember(inherited(1), begun);
+        for pid in 2..=5 {
+            early.remember(inherited(pid), begun + REMEMBERED_FOR);
+        }
+        let pids = |ends: Vec<Inherited>| ends.iter().map(|end| end.pid).collect::<Vec<_>>();
+        assert_eq!(pids(early.take(begun + REMEMBERED_FOR)), [2, 3, 4, 5]);
+        (0..300).for_each(|pid| early.remember(inherited(pid), begun));
+        assert_eq!(pids(early.take(begun)), (44..300).collect::<Vec<_>>());
     }
 }

@@ -26,7 +26,8 @@ pub enum Record {
     Life(Life),
     /// An order to start was taken up.
     Ordered(Start),
-    /// The attempt may start; nothing can take that back.
+    /// The attempt may start, now or when those have succeeded that it waits for. From now on its end is an
+    /// `exit`, also if it never starts.
     Granted {
         /// The attempt.
         key: AttemptKey,
@@ -80,7 +81,7 @@ pub struct Started {
 pub struct Ended {
     /// The attempt.
     pub key: AttemptKey,
-    /// Its directory; where it is over.
+    /// Its directory in the work directory, which may lie elsewhere by the time it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_dir: Option<PathBuf>,
     /// What it came to.
@@ -102,8 +103,8 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Says what an attempt came to of which no process was seen to end.
-    pub(super) fn unseen(key: AttemptKey, outcome: Outcome, ended_at: Timestamp) -> Self {
+    /// Says what an attempt came to, and nothing of its process.
+    pub(crate) fn of(key: AttemptKey, outcome: Outcome, ended_at: Timestamp) -> Self {
         Self {
             key,
             attempt_dir: None,
@@ -125,7 +126,7 @@ pub struct Evidence {
     started: Option<Started>,
     ran: Option<Ended>,
     exit: Option<Ended>,
-    closed: Option<(Outcome, Timestamp)>,
+    closed: Option<Ended>,
 }
 
 impl Evidence {
@@ -143,8 +144,8 @@ impl Evidence {
             Record::Exit(ended) => {
                 self.exit.get_or_insert(ended);
             }
-            Record::Closed { outcome, at, .. } => {
-                self.closed.get_or_insert((outcome, at));
+            Record::Closed { key, outcome, message, at } => {
+                self.closed.get_or_insert(Ended { message, ..Ended::of(key, outcome, at) });
             }
         }
     }
@@ -171,12 +172,17 @@ impl Evidence {
 
     /// Returns how it ended, once it has.
     pub fn outcome(&self) -> Option<Outcome> {
-        let exit = self.exit.as_ref().map(|ended| ended.outcome);
-        exit.or_else(|| self.closed.map(|(outcome, _)| outcome))
+        self.end().map(|ended| ended.outcome)
+    }
+
+    /// Returns its end, granted or not, once it has one.
+    pub fn end(&self) -> Option<&Ended> {
+        self.exit.as_ref().or(self.closed.as_ref())
     }
 
     /// Returns its exit, if it was granted and has ended.
-    pub fn exit(&self) -> Option<&Ended> {
+    #[cfg(test)]
+    pub(super) fn exit(&self) -> Option<&Ended> {
         self.exit.as_ref()
     }
 
@@ -299,16 +305,24 @@ pub fn scan(
     Ok(found)
 }
 
-/// Reads the ends that journals in a work directory durably tell, of all hosts that launched from it.
-pub(crate) fn ends_of_all_hosts(work_dir: &Path) -> io::Result<Vec<Record>> {
-    let mut ends = Vec::new();
+/// Reads everything that journals in a work directory durably say, of all hosts that launched from it. Calls
+/// `unread` for each host of which they cannot be read, with the reason.
+pub(crate) fn said_by_all_hosts(
+    work_dir: &Path,
+    mut unread: impl FnMut(&Path, LocalError),
+) -> io::Result<HashMap<AttemptKey, Evidence>> {
+    let mut said: HashMap<AttemptKey, Evidence> = HashMap::new();
     for home in LocalHome::all(work_dir)? {
-        for path in files(&home).map_err(io::Error::other)? {
-            let take = |record: Record| ends.extend(record.is_end().then_some(record));
-            each_record_if_there(&path, 0, durable(&path), take).map_err(io::Error::other)?;
+        match scan(&home, |_| true) {
+            Ok(found) => {
+                for (key, evidence) in found {
+                    said.entry(key).or_default().add(evidence);
+                }
+            }
+            Err(error) => unread(home.path(), error),
         }
     }
-    Ok(ends)
+    Ok(said)
 }
 
 /// Returns the journals, oldest first.
@@ -366,6 +380,8 @@ fn said(journal: &Path) -> Said {
         [bytes, open, same_bytes, same_open] if bytes == same_bytes && open == same_open => {
             Said { bytes: number(bytes), open: number(open) }
         }
+        // So a supervisor said it that was started before there was an `open`.
+        [bytes, same_bytes] if bytes == same_bytes => Said { bytes: number(bytes), open: 0 },
         _ => Said::default(),
     }
 }
@@ -478,6 +494,23 @@ mod tests {
         assert!(is_gone(&stale));
         let not_gone = folder.path();
         assert!(each_record_if_there(not_gone, 0, 100, |_| {}).is_err(), "a folder is no journal");
+    }
+
+    #[test]
+    fn what_a_supervisor_says_of_a_journal_is_believed_whole_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal-1.jsonl");
+        assert_eq!(said(&journal), Said::default());
+        let own = Said { bytes: 700, open: 3 };
+        say(&open_said(&journal).unwrap(), own).unwrap();
+        assert_eq!(said(&journal), own);
+        let told = |text: &str| {
+            fs::write(journal.with_extension("synced"), text).unwrap();
+            said(&journal)
+        };
+        assert_eq!(told("700 3 600 3\n"), Said::default(), "half of it is new");
+        assert_eq!(told("700 700\n"), Said { bytes: 700, open: 0 }, "as it was said before");
+        assert_eq!(told("700 600\n"), Said::default());
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The supervisor: grants attempts, starts them while processors and memory last, and journals.
 //!
-//! One thread decides, one syncs the journal, one per processor runs a step. An attempt starts
-//! after the sync that holds its `granted`; its end is told, and counts for those behind it, after
-//! the sync that holds its `exit`. A supervisor that is killed leaves its steps to the guardian,
-//! and the next one takes them over: `adopt`. What is over leaves journal and memory: `retirement`.
+//! One thread decides, one syncs the journal, two per processor run steps and hold shells for the next
+//! ones. An attempt starts after the sync that holds its `granted`; its end is told after the sync that
+//! holds its `exit`, and what follows from it is written behind it. A supervisor that is killed leaves its
+//! steps to the guardian, and the next one takes them over: `adopt`. What is over leaves journal and
+//! memory: `retirement`.
 
 mod adopt;
 mod ahead;
@@ -26,7 +27,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use niassa_model::limits::{STOP_GRACE, SUPERVISOR_IDLE};
-use niassa_model::resources::Resources;
 use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 use niassa_model::time::{Clock, Timestamp};
 use rustix::fs::{FlockOperation, flock};
@@ -42,7 +42,7 @@ use adopt::{Adopted, OpenAttempt};
 use ahead::{Ahead, Begin};
 use process::Shop;
 use retirement::Retirement;
-use room::Alarm;
+use room::{Alarm, Taken};
 use setup::{guardian_of, others_wrote_since, take_lock, watch_inbox};
 use table::{Fate, Table};
 use writer::{Series, Writer};
@@ -99,8 +99,8 @@ enum Event {
     Inbox,
     /// Records up to this number are durable.
     Synced(u64),
-    /// An attempt has ended; the journal has its exit.
-    Ended { start: Box<Start>, outcome: Outcome, ran: Duration },
+    /// An attempt has ended, and ran for so long if it was seen to; the journal has its exit.
+    Ended { start: Box<Start>, outcome: Outcome, ran: Option<Duration> },
     /// An adopted attempt has ended and goes on in this form.
     Adopted(Box<Adopted>),
     /// The command of an adopted attempt was never begun.
@@ -211,7 +211,7 @@ fn start_workers(shop: &Arc<Shop>, capacity: Capacity, events: &Sender<Event>) -
 
 /// Does what is asked; returns what came of it, or nothing of an attempt that was withdrawn.
 fn do_work(shop: &Shop, work: Work) -> Result<Option<Event>, LocalError> {
-    let (start, outcome, begun) = match work {
+    let (start, outcome, ran) = match work {
         Work::Run { start, word } => {
             let shell = shop.start_shell(&start);
             if word.recv().is_err() {
@@ -220,15 +220,14 @@ fn do_work(shop: &Shop, work: Work) -> Result<Option<Event>, LocalError> {
             }
             let begun = Instant::now();
             let ended = shop.run(&start, shell)?;
-            (start, ended, begun)
+            (start, ended, Some(begun.elapsed()))
         }
         Work::Finish(adopted) => {
-            let begun = Instant::now();
             let ended = shop.finish(&adopted.start, adopted.ended)?;
-            (adopted.start, ended, begun)
+            (adopted.start, ended, None)
         }
     };
-    Ok(Some(Event::Ended { start: Box::new(start), outcome, ran: begun.elapsed() }))
+    Ok(Some(Event::Ended { start: Box::new(start), outcome, ran }))
 }
 
 /// The deciding thread's state.
@@ -254,7 +253,7 @@ struct Supervisor {
     ahead: Ahead,
     /// When something has to be done about an attempt.
     alarms: BTreeMap<Instant, Vec<(AttemptKey, Alarm)>>,
-    in_use: HashMap<AttemptKey, Resources>,
+    in_use: HashMap<AttemptKey, Taken>,
     /// Everything up to this number is durable.
     durable: u64,
     recent: Duration,
@@ -328,7 +327,7 @@ impl Supervisor {
                 self.release(&start.key);
                 // Room is filled before anything is written: a write may wait for the disk.
                 self.start_what_fits();
-                self.recent = (self.recent * 7 + ran) / 8;
+                self.recent = ran.map_or(self.recent, |ran| (self.recent * 7 + ran) / 8);
                 self.expect_turns();
                 self.finish(&start.key, Fate::from(outcome))
             }
@@ -428,7 +427,7 @@ impl Supervisor {
                     return self.end_unbegun(&start, CANCELLED, "it was stopped before it began");
                 }
                 self.shop.running.stop(&key, CANCELLED);
-                self.alarm(STOP_GRACE, key, Alarm::Kill);
+                let _in_time = self.alarm(STOP_GRACE, key, Alarm::Kill);
             }
             Some(Fate::Ordered) | None => ends.push((key, CANCELLED, None)),
             Some(Fate::Succeeded | Fate::Over) => {}
@@ -448,7 +447,8 @@ impl Supervisor {
         granted.or_else(|| self.take_held(key))
     }
 
-    /// Closes attempts that were not granted, and with them whatever waits for them.
+    /// Ends attempts that have not begun, and with them whatever waits for them: as closed, or as a broken
+    /// promise where the journal has their grant.
     fn close(
         &mut self,
         mut ends: Vec<(AttemptKey, Outcome, Option<String>)>,
@@ -521,7 +521,7 @@ impl Supervisor {
                 self.startable.push_front(start);
                 break;
             }
-            self.occupy(&start);
+            self.occupy(&start, Duration::ZERO);
             self.shop.running.enter(&start.key);
             self.begin_attempt(start);
         }

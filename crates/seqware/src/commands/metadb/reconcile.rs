@@ -124,7 +124,7 @@ async fn take_in(
     let mut facts = run.facts().map_err(failed)?;
     if told.swid != run.swid() {
         // Its directory has another name now: nobody can go on with it.
-        let verdicts = run.verdicts(&facts);
+        let verdicts = run.verdicts(&facts).map_err(failed)?;
         facts.extend(verdicts);
     }
     // The steps are there; facts alone follow.

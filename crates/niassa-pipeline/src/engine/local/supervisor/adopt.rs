@@ -271,9 +271,11 @@ impl Supervisor {
 
     /// Watches attempts that were started by an earlier supervisor; they take room until they end.
     fn watch(&mut self, open: Vec<OpenAttempt>, events: &Sender<Event>) {
+        let now = self.shop.clock.now();
         let mut watched = Vec::new();
         for attempt in open {
-            self.occupy(&attempt.start);
+            let ran = attempt.evidence.started().map_or(0, |started| now.micros_since(started.at));
+            self.occupy(&attempt.start, Duration::from_micros(ran.max(0).cast_unsigned()));
             if let Some(ran) = attempt.evidence.ran() {
                 process_group::end_strays(&attempt.start.key);
                 let adopted = Adopted { start: attempt.start, ended: ran.clone() };
@@ -310,7 +312,7 @@ fn is_process_of(key: &AttemptKey, pid: u32) -> bool {
 }
 
 fn unseen(start: &Start, outcome: Outcome, why: &str, now: Timestamp) -> Ended {
-    Ended { message: Some(why.to_owned()), ..Ended::unseen(start.key.clone(), outcome, now) }
+    Ended { message: Some(why.to_owned()), ..Ended::of(start.key.clone(), outcome, now) }
 }
 
 struct Watched {

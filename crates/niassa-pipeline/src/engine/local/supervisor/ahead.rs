@@ -141,7 +141,7 @@ impl Supervisor {
         for start in turns {
             match self.ahead.take_promise(&start.key) {
                 Some(Promise { number, .. }) if number <= self.durable => {
-                    self.startable.push_front(start);
+                    self.startable.push_back(start);
                 }
                 Some(Promise { number, .. }) => self.granted.push_back((number, vec![start])),
                 None => others.push(start),
@@ -175,7 +175,7 @@ impl Supervisor {
         message: Option<String>,
         now: Timestamp,
     ) -> Result<(), LocalError> {
-        let ended = Ended { message, ..Ended::unseen(key, outcome, now) };
+        let ended = Ended { message, ..Ended::of(key, outcome, now) };
         self.shop.writer.exit(&promise.attempt_dir, ended)
     }
 }

@@ -17,7 +17,7 @@ use super::super::journal::{Ended, Life, Record, Started};
 use super::super::{LocalError, Provisioning, Start};
 use super::writer::Writer;
 use crate::process_group::{
-    ProcessEnd, end_strays, give_grace, reap_with_group, signal_group, wait_unreaped,
+    ProcessEnd, end_strays, give_grace, has_ended, reap_with_group, signal_group, wait_unreaped,
 };
 use crate::step::environment::{describe, folders, lead_group};
 
@@ -30,8 +30,8 @@ fn wait_for_the_word(life: &Life) -> String {
     format!(r#"read -r || {{ : > "$NIASSA_ATTEMPT_DIR/{mark}-$$"; exit 1; }}; . "$0" </dev/null"#)
 }
 
-/// How the marks of shells begin that a supervisor started. One of a shell that waited for its turn may
-/// stay, and another shell may have its number later: but never of the same supervisor.
+/// How the marks of shells begin that a supervisor started. They stay, for whoever takes over from the one
+/// that takes over; another shell may have the same number later, but never of the same supervisor.
 fn mark_of_shells(life: &Life) -> String {
     format!("not-started-{}-{}", life.supervisor, life.guardian_started.unwrap_or(0))
 }
@@ -149,11 +149,22 @@ impl Shop {
         start: &Start,
         shell: io::Result<Child>,
     ) -> Result<Outcome, LocalError> {
-        let ended = match shell {
+        let ended = match self.at_its_turn(start, shell) {
             Err(error) => self.never_started(start, &error),
             Ok(shell) => self.run_process(start, shell)?,
         };
         self.finish(start, ended)
+    }
+
+    /// Returns the shell of an attempt whose turn has come. Another one, where the first could not be started
+    /// ahead of it, or was ended by somebody while it waited: nothing was begun.
+    fn at_its_turn(&self, start: &Start, shell: io::Result<Child>) -> io::Result<Child> {
+        match shell {
+            Ok(shell) if !has_ended(shell.id()) => return Ok(shell),
+            Ok(ended) => Self::discard(&ended),
+            Err(_) => {}
+        }
+        self.start_shell(start)
     }
 
     /// Gives a process the word to run the command once the journal names it, and waits for its end.
@@ -201,7 +212,7 @@ impl Shop {
         let outcome = Outcome::without_exit(StepStatus::Failed, StepReason::CouldNotStart);
         Ended {
             message: Some(format!("the command could not be started: {error}")),
-            ..Ended::unseen(start.key.clone(), outcome, self.clock.now())
+            ..Ended::of(start.key.clone(), outcome, self.clock.now())
         }
     }
 
@@ -236,7 +247,7 @@ impl Shop {
             started_at: Some(started_at),
             cpu_micros: Some(end.cpu_micros),
             peak_memory_bytes: Some(end.peak_memory_bytes),
-            ..Ended::unseen(start.key.clone(), outcome, ended_at)
+            ..Ended::of(start.key.clone(), outcome, ended_at)
         }
     }
 
@@ -271,8 +282,8 @@ impl Shop {
     #[expect(clippy::disallowed_methods, reason = "the one place that starts commands of steps")]
     fn spawn(&self, start: &Start) -> io::Result<Child> {
         let (step, work) = folders(&start.attempt_dir)?;
-        let out = File::create(start.attempt_dir.join("stdout"))?;
-        let err = File::create(start.attempt_dir.join("stderr"))?;
+        let out = stream(&start.attempt_dir.join("stdout"))?;
+        let err = stream(&start.attempt_dir.join("stderr"))?;
         let mut command = Command::new("/bin/bash");
         command
             .args(["-euo", "pipefail", "-c", &self.wait])
@@ -288,8 +299,7 @@ impl Shop {
 
     #[expect(clippy::disallowed_methods, reason = "outputs are kept by a process of their own")]
     fn spawn_provision(&self, start: &Start) -> io::Result<u32> {
-        let err =
-            OpenOptions::new().append(true).create(true).open(start.attempt_dir.join("stderr"))?;
+        let err = stream(&start.attempt_dir.join("stderr"))?;
         let mut command = Command::new(&self.executable);
         command
             .arg("provision")
@@ -313,8 +323,14 @@ impl Shop {
     }
 }
 
-/// Tells whether this process of an attempt ended without the word to run the command. Takes its mark away.
+/// Opens a stream of an attempt. What is in it stays: a shell that is not needed any more may come late to
+/// the one that writes there.
+fn stream(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Tells whether this process of an attempt ended without the word to run the command.
 pub(super) fn never_got_the_word(attempt_dir: &Path, life: &Life, pid: u32) -> bool {
     let mark = format!("{}-{pid}", mark_of_shells(life));
-    std::fs::remove_file(attempt_dir.join(mark)).is_ok()
+    attempt_dir.join(mark).exists()
 }

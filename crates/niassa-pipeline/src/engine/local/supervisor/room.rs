@@ -1,5 +1,6 @@
 //! Room for steps: processors and memory that are taken and given back, and the time of each.
 
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
 use niassa_model::limits::STOP_GRACE;
@@ -8,6 +9,13 @@ use niassa_model::step::{AttemptKey, Outcome, StepReason, StepStatus};
 
 use super::Supervisor;
 use crate::engine::local::Start;
+
+/// What an attempt takes while it runs.
+pub(super) struct Taken {
+    resources: Resources,
+    /// When its time is over, where it has a limit.
+    limit: Option<Instant>,
+}
 
 /// What is done when an attempt's time has come.
 #[derive(Debug, Clone, Copy)]
@@ -39,18 +47,25 @@ impl Supervisor {
             && resources.memory_bytes.unwrap_or(0) <= self.free.memory_bytes
     }
 
-    pub(super) fn occupy(&mut self, start: &Start) {
+    /// Takes room for an attempt that has run for so long.
+    pub(super) fn occupy(&mut self, start: &Start, ran: Duration) {
         let Resources { threads, memory_bytes, seconds } = start.resources;
         self.free.threads = self.free.threads.saturating_sub(threads);
         self.free.memory_bytes = self.free.memory_bytes.saturating_sub(memory_bytes.unwrap_or(0));
-        self.in_use.insert(start.key.clone(), start.resources);
-        if let Some(seconds) = seconds {
-            self.alarm(Duration::from_secs(seconds), start.key.clone(), Alarm::TimeLimit);
-        }
+        let limit = seconds.map(|seconds| {
+            let left = Duration::from_secs(seconds).saturating_sub(ran);
+            self.alarm(left, start.key.clone(), Alarm::TimeLimit)
+        });
+        self.in_use.insert(start.key.clone(), Taken { resources: start.resources, limit });
     }
 
+    /// Gives its room back. Its time limit does not count any more: it may yet begin anew.
     pub(super) fn release(&mut self, key: &AttemptKey) {
-        let Some(Resources { threads, memory_bytes, .. }) = self.in_use.remove(key) else { return };
+        let Some(Taken { resources, limit }) = self.in_use.remove(key) else { return };
+        if let Some(at) = limit {
+            self.forget_limit(at, key);
+        }
+        let Resources { threads, memory_bytes, .. } = resources;
         // Adopted attempts may have taken more than there was.
         self.free.threads = (self.free.threads + threads).min(self.capacity.threads);
         self.free.memory_bytes = self
@@ -60,9 +75,19 @@ impl Supervisor {
             .min(self.capacity.memory_bytes);
     }
 
-    pub(super) fn alarm(&mut self, after: Duration, key: AttemptKey, alarm: Alarm) {
+    /// Sets an alarm; returns when it is raised.
+    pub(super) fn alarm(&mut self, after: Duration, key: AttemptKey, alarm: Alarm) -> Instant {
         let at = Instant::now() + after;
         self.alarms.entry(at).or_default().push((key, alarm));
+        at
+    }
+
+    fn forget_limit(&mut self, at: Instant, key: &AttemptKey) {
+        let Entry::Occupied(mut due) = self.alarms.entry(at) else { return };
+        due.get_mut().retain(|(of, alarm)| of != key || !matches!(alarm, Alarm::TimeLimit));
+        if due.get().is_empty() {
+            due.remove();
+        }
     }
 
     pub(super) fn raise_alarms(&mut self) {
@@ -75,7 +100,7 @@ impl Supervisor {
                         let outcome =
                             Outcome::without_exit(StepStatus::Failed, StepReason::TimeLimit);
                         self.shop.running.stop(&key, outcome);
-                        self.alarm(STOP_GRACE, key, Alarm::Kill);
+                        let _in_time = self.alarm(STOP_GRACE, key, Alarm::Kill);
                     }
                     Alarm::TimeLimit => {}
                     Alarm::Kill => self.shop.running.kill(&key),

@@ -128,7 +128,8 @@ impl Writer {
 
     /// Appends the end of an attempt, like [`Writer::append`].
     pub(super) fn exit(&self, attempt_dir: &Path, ended: Ended) -> Result<(), LocalError> {
-        let ended = Ended { attempt_dir: Some(attempt_dir.to_owned()), ..ended };
+        let below = attempt_dir.strip_prefix(self.shared.series.home.work_dir());
+        let ended = Ended { attempt_dir: Some(below.unwrap_or(attempt_dir).to_owned()), ..ended };
         self.append(&[Record::Exit(ended)]).map(drop)
     }
 
