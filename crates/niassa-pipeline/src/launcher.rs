@@ -127,16 +127,22 @@ async fn launch_batches(
     tick: &AsyncMutex<Option<Tick>>,
     on: &Mutex<Listener<'_>>,
 ) -> Result<Vec<Accession>, PipelineError> {
-    let mut tell = |event| on.lock().unwrap_or_else(PoisonError::into_inner)(event);
+    let tell = |event| on.lock().unwrap_or_else(PoisonError::into_inner)(event);
     let mut launched = Vec::new();
     loop {
         let mut tick = tick.lock().await;
-        let batch = next_batch(own, filter, &mut tick, &mut tell).await?;
-        drop(tick);
+        let is_first = tick.is_none();
+        let batch = next_batch(own, filter, &mut tick, &mut |event| tell(event)).await?;
+        // Files of the next batch would be in the way of the first one's, which nothing is done beside.
+        let mut until_made = is_first.then_some(tick);
         if batch.claims.is_empty() {
             return Ok(launched);
         }
-        launched.extend(own.reconcile(batch, &mut tell).await?);
+        let mut tell_or_go_on = |event| match event {
+            WorkEvent::Made => drop(until_made.take()),
+            event => tell(event),
+        };
+        launched.extend(own.reconcile(batch, &mut tell_or_go_on).await?);
     }
 }
 

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures_util::future::try_join;
 use niassa_api::claims::{Claim, Claimed, Done, HeldClaim, RecordActions, RunAction};
 use niassa_api::client::{Client, ClientError};
 use niassa_api::facts::RecordFacts;
@@ -85,6 +86,8 @@ pub enum WorkEvent {
     Waiting(u64),
     /// This run is being worked on.
     Working(Accession),
+    /// Everything that was made for the runs of a batch is durable; now they are handed over.
+    Made,
     /// Something about this run keeps it from going on now.
     Problem(Accession, String),
     /// This engine does not answer; runs on it stay as they are.
@@ -179,16 +182,22 @@ impl Reconciler {
         for (place, claims) in by_place {
             let work_dir = self.work_dir.path().to_owned();
             let at = place.clone();
-            let (prepared, refused_here) =
-                blocking(move || prepare_each(claims, &work_dir, &at)).await?;
-            refused.extend(refused_here);
+            let prepare = blocking(move || prepare_each(claims, &work_dir, &at));
             let of_place = if let Some(cluster) = self.clusters.at(&place) {
-                self.work_on_cluster(cluster, prepared, lease_seconds, on).await?
+                // Directories are read after the look, and can be made beside it.
+                let scheduler = Arc::clone(&cluster.scheduler);
+                let look = blocking(move || scheduler.look());
+                let ((prepared, refused_here), queue) = try_join(prepare, look).await?;
+                refused.extend(refused_here);
+                self.work_on_cluster(cluster, prepared, queue, lease_seconds, on).await?
             } else {
+                let (prepared, refused_here) = prepare.await?;
+                refused.extend(refused_here);
                 let (home, work_dir) = (self.home.clone(), self.work_dir.path().to_owned());
                 let decided = move || decide_each(prepared, &work_dir, &home);
                 let (ready, refused_here) = blocking(decided).await??;
                 refused.extend(refused_here);
+                on(WorkEvent::Made);
                 self.hand_over(ready, on).await?
             };
             launched.extend(of_place);

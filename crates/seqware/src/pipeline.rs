@@ -63,7 +63,7 @@ pub fn end_tick(
                 let line = format!("{engine} does not answer, its runs stay as they are: {what}");
                 faults.found(format!("engine {engine}"), line);
             }
-            WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
+            WorkEvent::Waiting(_) | WorkEvent::Working(_) | WorkEvent::Made => {}
         }
     }
     let exit = match result {

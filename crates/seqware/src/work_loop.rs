@@ -208,7 +208,7 @@ fn collecting(problems: &mut Vec<String>) -> impl FnMut(WorkEvent) + Send {
     |event| match event {
         WorkEvent::Problem(run, what) => problems.push(format!("run {run}: {what}")),
         WorkEvent::Engine(engine, what) => problems.push(format!("{engine}: {what}")),
-        WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
+        WorkEvent::Waiting(_) | WorkEvent::Working(_) | WorkEvent::Made => {}
     }
 }
 

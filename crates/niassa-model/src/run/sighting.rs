@@ -395,7 +395,7 @@ fn why_it_vanished(sighting: &Sighting<'_>) -> String {
     match (sighting.jobs.last(), &sighting.handed.doubted) {
         (Some(job), _) => format!("its job {} ended before the step began: {}", job.id, job.words),
         (None, Some(words)) => format!("the scheduler told no number of its job: {words}"),
-        (None, None) => "its job vanished from the queue before the step began".to_owned(),
+        (None, None) => "the queue has no job of it, and the step has not begun".to_owned(),
     }
 }
 

@@ -11,6 +11,7 @@ mod look;
 mod submit;
 mod wave;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use niassa_api::claims::{Claim, Desire, Done, EngineId, Launched, Word};
@@ -22,6 +23,7 @@ use niassa_model::run::RunStatus;
 use niassa_model::run::cluster::ClusterDecision;
 use niassa_model::run::reconcile::Wish;
 use niassa_model::run::sighting::{LookAt, SchedulerLook};
+use niassa_model::step::AttemptKey;
 use niassa_model::time::Timestamp;
 
 use super::evidence::make_attempts;
@@ -58,6 +60,8 @@ struct ClaimedRun {
     decision: ClusterDecision,
     accessions: Vec<Accession>,
     journal: RunJournal,
+    /// Attempts of which the journal has intents that were made durable with everything else.
+    intended: HashSet<AttemptKey>,
     word: Word,
     /// Attempts with their jobs, as the last look showed them.
     ids: Vec<EngineId>,
@@ -87,19 +91,22 @@ struct LookedAt {
 }
 
 impl Reconciler {
-    /// Does what is missing for prepared runs of a cluster; returns those that were launched.
+    /// Does what is missing for prepared runs of a cluster, whose queue was looked at after they were claimed;
+    /// returns those that were launched.
     pub(super) async fn work_on_cluster(
         &self,
         cluster: &Cluster,
         prepared: Vec<Prepared>,
+        queue: Result<Queue, SchedulerError>,
         lease_seconds: u64,
         on: Listener<'_>,
     ) -> Result<Vec<Accession>, PipelineError> {
         let now = self.service_now();
         let waits = ClusterWaits::for_lease(lease_seconds);
         let (own, holder) = (cluster.clone(), self.holder.clone());
-        let look = move || look_and_decide(&own, prepared, &holder, now, lease_seconds);
-        let looked = blocking(look).await??;
+        let decide = move || decide_each(&own, prepared, queue, &holder, now, lease_seconds);
+        let looked = blocking(decide).await??;
+        on(WorkEvent::Made);
         failpoint::reach("launcher.looked");
         let LookedAt { mut runs, refused, queue } = looked;
         self.record_refusals(refused, on).await?;
@@ -126,6 +133,7 @@ impl Reconciler {
             if let Some(queue) = queue {
                 submit::hand_over(&own, &mut runs, queue, now, waits)?;
             }
+            submit::withdraw_what_was_not_handed_over(&mut runs, now)?;
             Ok::<_, PipelineError>(runs)
         };
         let mut runs = blocking(acted).await??;
@@ -227,16 +235,16 @@ impl ClaimedRun {
     }
 }
 
-/// Looks at the queue and the directories, decides, and makes what was decided: attempts and files.
-fn look_and_decide(
+/// Looks at the directories, decides, and makes what was decided, durably: attempts and files.
+fn decide_each(
     cluster: &Cluster,
     prepared: Vec<Prepared>,
+    queue: Result<Queue, SchedulerError>,
     holder: &str,
     now: Timestamp,
     lease_seconds: u64,
 ) -> Result<LookedAt, PipelineError> {
     let waits = ClusterWaits::for_lease(lease_seconds);
-    let queue = cluster.scheduler.look();
     let (mut read, mut refused) = (Vec::new(), Vec::new());
     for Prepared { claim, run, plan_sha256, .. } in prepared {
         match read_run(run) {
@@ -254,10 +262,12 @@ fn look_and_decide(
     for (claim, plan_sha256, look, accessions) in read {
         let at = LookAt { scheduler: seen(queue.as_ref().ok()), now, waits };
         let wish = wish(claim.desire);
-        let decision = look.decide(&jobs.of_run(&look), &ends, &at, wish, &claim.retries);
+        let own_jobs = jobs.of_run(&look);
+        let decision = look.decide(&own_jobs, &ends, &at, wish, &claim.retries);
         let mut journal = RunJournal::of(look.run.dir.path(), claim.epoch, holder, lease_seconds);
-        match make(cluster, &look, &decision, &mut journal, now) {
-            Ok(()) => {
+        let room = cluster.max_jobs.saturating_sub(submit::in_queue(&own_jobs));
+        match make(cluster, &look, &decision, room, &mut journal, now) {
+            Ok(intended) => {
                 let (word, ids, held, note) = (Word::Go, Vec::new(), Vec::new(), None);
                 runs.push(ClaimedRun {
                     claim,
@@ -266,6 +276,7 @@ fn look_and_decide(
                     decision,
                     accessions,
                     journal,
+                    intended,
                     word,
                     ids,
                     held,
@@ -304,25 +315,30 @@ fn read_run(run: super::evidence::OpenRun) -> Result<(RunLook, Vec<Accession>), 
     Ok((RunLook::read(run)?, accessions))
 }
 
-/// Makes the attempts of a decision, the script that jobs start with, and the journal of what is handed over.
+/// Makes the attempts of a decision, the script that jobs start with, and the journal of what is handed over:
+/// with the intents of as many attempts as there is room for, which are returned.
 fn make(
     cluster: &Cluster,
     look: &RunLook,
     decision: &ClusterDecision,
+    room: usize,
     journal: &mut RunJournal,
     now: Timestamp,
-) -> Result<(), RunDirError> {
+) -> Result<HashSet<AttemptKey>, RunDirError> {
     let run = &look.run;
     make_attempts(run, &decision.decision)?;
+    let mut intended = HashSet::new();
     if !decision.decision.submit.is_empty() {
         let program = cluster.program.path();
         let program = program
             .map_err(crate::run_dir::failed("copy the program for nodes to", run.dir.path()))?;
         run.dir.store_job_script(&program)?;
-        let made = journal.open_undurable(now);
+        intended = submit::singles(run, &decision.decision.submit).take(room).collect();
+        let intents = intended.iter().cloned().map(submit::intent_ahead).collect();
+        let made = journal.begin_undurable(now, intents);
         made.map_err(crate::run_dir::failed("make a journal in", run.dir.path()))?;
     }
-    Ok(())
+    Ok(intended)
 }
 
 /// Asks the accounting how claimed jobs ended that the queue shows no more. Where it does not answer,

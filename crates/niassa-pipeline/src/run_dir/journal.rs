@@ -137,15 +137,16 @@ impl RunJournal {
         Self { path, lease_seconds, file: None }
     }
 
-    /// Makes the file before it is needed, where the caller makes all files of many runs durable at once.
-    pub(crate) fn open_undurable(&mut self, at: Timestamp) -> io::Result<()> {
+    /// Makes the file before it is needed, with these lines, where the caller makes all files of many runs
+    /// durable at once.
+    pub(crate) fn begin_undurable(&mut self, at: Timestamp, entries: Vec<Entry>) -> io::Result<()> {
         if self.file.is_none() {
             let folder = self.path.parent().unwrap_or(Path::new("."));
             fs::DirBuilder::new().recursive(true).create(folder)?;
             self.file = Some(append_to(&self.path)?);
             self.note(at, vec![Entry::Lease { seconds: self.lease_seconds }])?;
         }
-        Ok(())
+        self.note(at, entries)
     }
 
     /// Appends lines in one write and makes them durable.
@@ -404,6 +405,23 @@ mod tests {
         assert_eq!(handed.refused, None, "it was handed over again since");
         let waits = JournalView::read(folder.path()).unwrap().waits();
         assert_eq!(waits, ClusterWaits::for_lease(1));
+    }
+
+    #[test]
+    fn an_intent_ahead_counts_once_its_job_is_about_to_be_handed_over() {
+        let mut view = JournalView::default();
+        let name = "nia-7-abcdefghij-s0-a1";
+        let handed = |view: &JournalView| {
+            let handed = view.of(&key(0), &[]).handed;
+            (handed.last_intent, handed.free_intents)
+        };
+        view.take(Line { at: at(1), entry: intent(&[0], name, Parents::Open) });
+        assert_eq!(handed(&view), (Some(at(1)), 0), "whoever comes next waits for its job");
+        view.take(Line { at: at(2), entry: intent(&[0], name, Parents::Succeeded) });
+        assert_eq!(handed(&view), (Some(at(2)), 1));
+        let withdrawn = Entry::Withdrawn { name: name.parse().unwrap(), parents: Parents::Open };
+        view.take(Line { at: at(3), entry: withdrawn });
+        assert_eq!(handed(&view), (None, 1), "no call was made for the one ahead");
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! Runs on a real Slurm: launched once, in waves of held jobs, and told as they were.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
+
+use serde_json::Value;
 
 use crate::site::{Database, Site, User, count_lines, wait_for};
 use crate::slurm_server::{SlurmServer, Tuning};
@@ -53,6 +57,29 @@ pub fn prefix(user: &User, run: i64) -> String {
     format!("nia-{name}-")
 }
 
+/// What the journals of a run say, in order: the kind of each line and the job it names.
+fn journal_of(user: &User, run: i64) -> Vec<(String, String)> {
+    let report = user.report(run);
+    let directory = report["workflow_run_working_dir"].as_str().expect("a directory");
+    let Ok(files) = fs::read_dir(Path::new(directory).join("journal")) else { return Vec::new() };
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    let lines: Vec<String> =
+        texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let said = lines.iter().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let (kind, about) = line["entry"].as_object().unwrap().iter().next().unwrap();
+        (kind.clone(), about["name"].as_str().unwrap_or_default().to_owned())
+    });
+    said.collect()
+}
+
+/// The jobs that lines of a kind name.
+fn named<'lines>(journal: &'lines [(String, String)], kind: &str) -> BTreeSet<&'lines str> {
+    journal.iter().filter(|(of, _)| of == kind).map(|(_, name)| name.as_str()).collect()
+}
+
 fn a_run_completes_on_slurm(database: Database) {
     let Some(slurm) = SlurmServer::shared() else { return };
     let Some(site) = Site::start_on(database) else { return };
@@ -62,6 +89,13 @@ fn a_run_completes_on_slurm(database: Database) {
     let launched = bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
     assert_eq!(launched.stdout, format!("Number of submitted workflows: 1\nWorking Run: {run}\n"));
     assert_eq!(launched.stderr, "");
+    // Its intents stand before anything that was done: they were made durable together.
+    let journal = journal_of(&bob, run);
+    let kinds: Vec<&str> = journal.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds[..5], ["lease", "intent", "intent", "intent", "intent"]);
+    assert_eq!(named(&journal[..5], "intent").len(), 5 - 1);
+    assert_eq!(named(&journal, "submitted").len(), 4);
+    assert!(!kinds.contains(&"withdrawn"), "{kinds:?}");
     bob.propagate_until(run, "completed");
     each_step_of_the_diamond_started_once(&site);
     let report = bob.report(run);
@@ -272,6 +306,13 @@ fn a_full_queue_takes_the_rest_later() {
     let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
     let workflow = bob.install(&site.bundle("three", &chain("Three", &commands)));
     let runs = [(); 3].map(|()| bob.schedule(workflow, "here", &[]));
+    bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
+    for run in runs {
+        let journal = journal_of(&bob, run);
+        let (intended, submitted) = (named(&journal, "intent"), named(&journal, "submitted"));
+        let left: BTreeSet<&str> = intended.difference(&submitted).copied().collect();
+        assert_eq!(left, named(&journal, "withdrawn"), "nobody waits for jobs that there are not");
+    }
     wait_for("every run completed", || {
         bob.seqware(&["workflow-run", "launch-scheduled", "--host", "here"]).ok();
         bob.seqware(&["workflow-run", "propagate-statuses"]).ok();

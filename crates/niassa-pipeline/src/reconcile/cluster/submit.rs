@@ -2,7 +2,8 @@
 //!
 //! A wave is what has a job for each step before it. Steps without such steps are handed over held, so that
 //! nothing runs before the service has agreed and everything behind is in the queue. Intents are durable
-//! before the first call; what a call leaves in doubt is cleared up by the next look.
+//! before the first call; what a call leaves in doubt is cleared up by the next look. Those of single jobs
+//! become durable with the files of their runs, whatever their wave; those of arrays each with its wave.
 //!
 //! From one wave to the next a job counts that the scheduler has just acknowledged; the whole is looked at
 //! once, in the end. Should the scheduler crash in between and deal the number out again, what waits for it
@@ -29,6 +30,7 @@ use crate::engine::cluster::{Hold, JobOptions, JobRequest, Queue, SubmitError};
 use crate::engine::local::Provisioning;
 use crate::failpoint;
 use crate::reconcile::PipelineError;
+use crate::reconcile::evidence::OpenRun;
 use crate::run_dir::attempt_files::{JOB, JobFile};
 use crate::run_dir::journal::{Entry, Line, Parents};
 use crate::run_dir::{RunDirError, failed};
@@ -88,6 +90,43 @@ pub(super) fn hand_over(
     Ok(())
 }
 
+/// Returns how many jobs of a run are in the queue.
+pub(super) fn in_queue(jobs: &JobsByAttempt<'_>) -> usize {
+    jobs.values().flatten().filter(|job| job.state.is_live()).count()
+}
+
+/// Returns the attempts of submissions that never become part of an array, in order.
+pub(super) fn singles(
+    run: &OpenRun,
+    submissions: &[Submission],
+) -> impl Iterator<Item = AttemptKey> {
+    let is_single = |of: &&Submission| run.plan.steps[of.step.as_usize()].element.is_none();
+    submissions.iter().filter(is_single).map(|of| run.key(of.step, of.attempt))
+}
+
+/// An intent before it is known whether its call will be made. It does not count as one that was: another
+/// line follows before the call, which need not be durable.
+pub(super) fn intent_ahead(attempt: AttemptKey) -> Entry {
+    let name = JobName::Attempt(attempt.clone());
+    Entry::Intent { name, attempts: vec![attempt], parents: Parents::Open }
+}
+
+/// Takes back intents of which no call was made: what follows need not wait for their jobs.
+pub(super) fn withdraw_what_was_not_handed_over(
+    runs: &mut [ClaimedRun],
+    now: Timestamp,
+) -> Result<(), RunDirError> {
+    for run in runs {
+        let withdrawn = run.intended.drain().map(|attempt| Entry::Withdrawn {
+            name: JobName::Attempt(attempt),
+            parents: Parents::Open,
+        });
+        let noted = run.journal.note(now, withdrawn.collect());
+        noted.map_err(failed("write the journal of", run.look.run.dir.path()))?;
+    }
+    Ok(())
+}
+
 /// Where what is known of the queue comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
@@ -137,7 +176,7 @@ struct Wave<'wave> {
 impl Wave<'_> {
     /// Takes what is due now from a run's submissions, and makes it ready: files, then intents.
     fn of_run(&self, run: &mut ClaimedRun, position: usize) -> Result<Vec<Waiting>, RunDirError> {
-        let in_queue = self.jobs.values().flatten().filter(|job| job.state.is_live()).count();
+        let in_queue = in_queue(self.jobs);
         let room = self.cluster.max_jobs.saturating_sub(in_queue);
         let job_of = |step, attempt| match live(self.jobs, &run.look.run.key(step, attempt)) {
             Some(_) => ParentJob::Seen,
@@ -180,6 +219,7 @@ impl Wave<'_> {
         let wave: Vec<&Submission> = wave.iter().collect();
         let mut waiting = Vec::new();
         let mut intents = Vec::new();
+        let mut are_durable = true;
         let mut lists = run.lists;
         for group in grouped(&run.look.run.plan, &wave, limit) {
             let job = self.job(run, position, lists, &group)?;
@@ -189,11 +229,17 @@ impl Wave<'_> {
                 false => Parents::Open,
             };
             let (name, attempts) = (job.request.name.clone(), job.attempts.clone());
+            for attempt in &attempts {
+                are_durable &= run.intended.remove(attempt);
+            }
             intents.push(Entry::Intent { name, attempts, parents });
             waiting.push(job);
         }
         run.lists = lists;
-        run.journal.intend(self.now, intents.clone())?;
+        match are_durable {
+            true => run.journal.note(self.now, intents.clone())?,
+            false => run.journal.intend(self.now, intents.clone())?,
+        }
         for entry in intents {
             run.look.journal.take(Line { at: self.now, entry });
         }

@@ -78,6 +78,7 @@ async fn tick(
                 keep_first(&mut printed, ui.say(&format!("Working Run: {run}")));
             }
             WorkEvent::Problem(..) | WorkEvent::Engine(..) => problems.push(event),
+            WorkEvent::Made => {}
         })
         .await?;
     on_change::tell(&report.launched, &client, context, faults).await;

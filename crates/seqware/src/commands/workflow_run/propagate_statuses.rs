@@ -73,7 +73,7 @@ async fn propagate(
         let report = propagator
             .propagate_tick(&mut |event| match event {
                 WorkEvent::Problem(..) | WorkEvent::Engine(..) => problems.push(event),
-                WorkEvent::Waiting(_) | WorkEvent::Working(_) => {}
+                WorkEvent::Waiting(_) | WorkEvent::Working(_) | WorkEvent::Made => {}
             })
             .await?;
         let is_last = !args.until_done || report.active == 0;
