@@ -60,7 +60,7 @@ struct ClaimedRun {
     decision: ClusterDecision,
     accessions: Vec<Accession>,
     journal: RunJournal,
-    /// Attempts of which the journal has intents that were made durable with everything else.
+    /// Attempts of which the journal durably has intents, and whose calls are still to be made.
     intended: HashSet<AttemptKey>,
     word: Word,
     /// Attempts with their jobs, as the last look showed them.
@@ -262,12 +262,10 @@ fn decide_each(
     for (claim, plan_sha256, look, accessions) in read {
         let at = LookAt { scheduler: seen(queue.as_ref().ok()), now, waits };
         let wish = wish(claim.desire);
-        let own_jobs = jobs.of_run(&look);
-        let decision = look.decide(&own_jobs, &ends, &at, wish, &claim.retries);
+        let decision = look.decide(&jobs.of_run(&look), &ends, &at, wish, &claim.retries);
         let mut journal = RunJournal::of(look.run.dir.path(), claim.epoch, holder, lease_seconds);
-        let room = cluster.max_jobs.saturating_sub(submit::in_queue(&own_jobs));
-        match make(cluster, &look, &decision, room, &mut journal, now) {
-            Ok(intended) => {
+        match make(cluster, &look, &decision, &mut journal, now) {
+            Ok(()) => {
                 let (word, ids, held, note) = (Word::Go, Vec::new(), Vec::new(), None);
                 runs.push(ClaimedRun {
                     claim,
@@ -276,7 +274,7 @@ fn decide_each(
                     decision,
                     accessions,
                     journal,
-                    intended,
+                    intended: HashSet::new(),
                     word,
                     ids,
                     held,
@@ -315,30 +313,25 @@ fn read_run(run: super::evidence::OpenRun) -> Result<(RunLook, Vec<Accession>), 
     Ok((RunLook::read(run)?, accessions))
 }
 
-/// Makes the attempts of a decision, the script that jobs start with, and the journal of what is handed over:
-/// with the intents of as many attempts as there is room for, which are returned.
+/// Makes the attempts of a decision, the script that jobs start with, and the journal of what is handed over.
 fn make(
     cluster: &Cluster,
     look: &RunLook,
     decision: &ClusterDecision,
-    room: usize,
     journal: &mut RunJournal,
     now: Timestamp,
-) -> Result<HashSet<AttemptKey>, RunDirError> {
+) -> Result<(), RunDirError> {
     let run = &look.run;
     make_attempts(run, &decision.decision)?;
-    let mut intended = HashSet::new();
     if !decision.decision.submit.is_empty() {
         let program = cluster.program.path();
         let program = program
             .map_err(crate::run_dir::failed("copy the program for nodes to", run.dir.path()))?;
         run.dir.store_job_script(&program)?;
-        intended = submit::singles(run, &decision.decision.submit).take(room).collect();
-        let intents = intended.iter().cloned().map(submit::intent_ahead).collect();
-        let made = journal.begin_undurable(now, intents);
+        let made = journal.open_undurable(now);
         made.map_err(crate::run_dir::failed("make a journal in", run.dir.path()))?;
     }
-    Ok(intended)
+    Ok(())
 }
 
 /// Asks the accounting how claimed jobs ended that the queue shows no more. Where it does not answer,

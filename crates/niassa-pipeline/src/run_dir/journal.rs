@@ -137,16 +137,15 @@ impl RunJournal {
         Self { path, lease_seconds, file: None }
     }
 
-    /// Makes the file before it is needed, with these lines, where the caller makes all files of many runs
-    /// durable at once.
-    pub(crate) fn begin_undurable(&mut self, at: Timestamp, entries: Vec<Entry>) -> io::Result<()> {
+    /// Makes the file before it is needed, where the caller makes all files of many runs durable at once.
+    pub(crate) fn open_undurable(&mut self, at: Timestamp) -> io::Result<()> {
         if self.file.is_none() {
             let folder = self.path.parent().unwrap_or(Path::new("."));
             fs::DirBuilder::new().recursive(true).create(folder)?;
             self.file = Some(append_to(&self.path)?);
             self.note(at, vec![Entry::Lease { seconds: self.lease_seconds }])?;
         }
-        self.note(at, entries)
+        Ok(())
     }
 
     /// Appends lines in one write and makes them durable.

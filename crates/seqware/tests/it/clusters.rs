@@ -145,6 +145,29 @@ fn overlapping_launchers_hand_each_run_to_slurm_once() {
 }
 
 #[test]
+fn no_intent_stands_before_the_service_knows_of_its_attempt() {
+    let Some(slurm) = SlurmServer::shared() else { return };
+    let site = Site::start();
+    let bob = on_slurm(&site.account("bob@lab.net"), slurm);
+    let workflow = bob.install(&site.bundle("one", &chain("One", &["true"])));
+    let run = bob.schedule(workflow, "here", &[]);
+    let mut launcher = bob.command();
+    launcher.args(["workflow-run", "launch-scheduled", "--host", "here"]);
+    launcher.env("NIASSA_FAILPOINT", "launcher.looked=kill").stdout(Stdio::null());
+    assert!(!launcher.status().unwrap().success());
+    // Nobody would wait for the job of an attempt of a retry that is not known.
+    let folders = fs::read_dir(site.work_dir()).unwrap().flatten();
+    let begun = format!("{run}-");
+    let dir = folders.map(|entry| entry.path()).find(|path| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begun))
+    });
+    let journals = fs::read_dir(dir.expect("a run directory").join("journal")).unwrap();
+    let texts = journals.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let text: String = texts.collect();
+    assert!(text.contains("lease") && !text.contains("intent"), "{text}");
+}
+
+#[test]
 fn a_retry_on_slurm_repeats_only_what_did_not_succeed() {
     let Some(slurm) = SlurmServer::shared() else { return };
     let site = Site::start();

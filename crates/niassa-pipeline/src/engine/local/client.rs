@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::{LocalError, LocalHome, Order, failed, inbox};
 
-/// Hands orders to the supervisor: one file, durable when this returns.
+/// Hands orders to the supervisor: one file, which is there as a whole or not at all.
 pub fn deliver(home: &LocalHome, orders: &[Order]) -> Result<(), LocalError> {
     inbox::put(home, orders)
 }

@@ -9,7 +9,8 @@ use niassa_model::step::AttemptKey;
 
 use super::{LocalError, LocalHome, Order, failed};
 
-/// Writes orders as one file, durably, and shows it to the supervisor at once.
+/// Writes orders as one file, and shows it to the supervisor at once. It need not be durable: what a power cut
+/// takes, all or a part, the engine has nothing of when runs are compared, and it is ordered again.
 pub(super) fn put(home: &LocalHome, orders: &[Order]) -> Result<(), LocalError> {
     let name = format!("{:020}-{:016x}.jsonl", micros(), rand::random::<u64>());
     let temporary = home.path().join(format!(".tmp-{name}"));
@@ -23,10 +24,8 @@ pub(super) fn put(home: &LocalHome, orders: &[Order]) -> Result<(), LocalError> 
     }
     let mut file = fs::File::create(&temporary).map_err(failed("write", &temporary))?;
     file.write_all(&text).map_err(failed("write", &temporary))?;
-    file.sync_data().map_err(failed("sync", &temporary))?;
     crate::failpoint::reach("launcher.written");
-    fs::rename(&temporary, &place).map_err(failed("rename to", &place))?;
-    sync_folder(&home.inbox())
+    fs::rename(&temporary, &place).map_err(failed("rename to", &place))
 }
 
 /// Returns the files of the inbox, oldest first.
@@ -74,10 +73,6 @@ pub fn pending(home: &LocalHome) -> Result<Vec<AttemptKey>, LocalError> {
         }
     }
     Ok(keys)
-}
-
-fn sync_folder(folder: &Path) -> Result<(), LocalError> {
-    fs::File::open(folder).and_then(|file| file.sync_all()).map_err(failed("sync", folder))
 }
 
 /// Only orders files; a clock that jumps costs nothing but the order between batches.

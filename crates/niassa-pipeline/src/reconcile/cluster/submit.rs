@@ -3,7 +3,8 @@
 //! A wave is what has a job for each step before it. Steps without such steps are handed over held, so that
 //! nothing runs before the service has agreed and everything behind is in the queue. Intents are durable
 //! before the first call; what a call leaves in doubt is cleared up by the next look. Those of single jobs
-//! become durable with the files of their runs, whatever their wave; those of arrays each with its wave.
+//! become durable at once for all waves of a run; those of arrays each with its wave. The service knows of
+//! the attempts before: of an attempt that it has never heard of, nobody would look for the job.
 //!
 //! From one wave to the next a job counts that the scheduler has just acknowledged; the whole is looked at
 //! once, in the end. Should the scheduler crash in between and deal the number out again, what waits for it
@@ -90,23 +91,15 @@ pub(super) fn hand_over(
     Ok(())
 }
 
-/// Returns how many jobs of a run are in the queue.
-pub(super) fn in_queue(jobs: &JobsByAttempt<'_>) -> usize {
-    jobs.values().flatten().filter(|job| job.state.is_live()).count()
-}
-
 /// Returns the attempts of submissions that never become part of an array, in order.
-pub(super) fn singles(
-    run: &OpenRun,
-    submissions: &[Submission],
-) -> impl Iterator<Item = AttemptKey> {
+fn singles(run: &OpenRun, submissions: &[Submission]) -> impl Iterator<Item = AttemptKey> {
     let is_single = |of: &&Submission| run.plan.steps[of.step.as_usize()].element.is_none();
     submissions.iter().filter(is_single).map(|of| run.key(of.step, of.attempt))
 }
 
 /// An intent before it is known whether its call will be made. It does not count as one that was: another
 /// line follows before the call, which need not be durable.
-pub(super) fn intent_ahead(attempt: AttemptKey) -> Entry {
+fn intent_ahead(attempt: AttemptKey) -> Entry {
     let name = JobName::Attempt(attempt.clone());
     Entry::Intent { name, attempts: vec![attempt], parents: Parents::Open }
 }
@@ -176,7 +169,7 @@ struct Wave<'wave> {
 impl Wave<'_> {
     /// Takes what is due now from a run's submissions, and makes it ready: files, then intents.
     fn of_run(&self, run: &mut ClaimedRun, position: usize) -> Result<Vec<Waiting>, RunDirError> {
-        let in_queue = in_queue(self.jobs);
+        let in_queue = self.jobs.values().flatten().filter(|job| job.state.is_live()).count();
         let room = self.cluster.max_jobs.saturating_sub(in_queue);
         let job_of = |step, attempt| match live(self.jobs, &run.look.run.key(step, attempt)) {
             Some(_) => ParentJob::Seen,
@@ -201,15 +194,18 @@ impl Wave<'_> {
         }
         run.decision.decision.submit = later;
         let path = run.look.run.dir.path().to_owned();
-        let made = self.make_ready(run, position, &wave);
+        let made = self.make_ready(run, position, &wave, room.saturating_sub(wave.len()));
         made.map_err(failed("make jobs ready in", &path))
     }
 
+    /// Writes the files of a wave and what is missing of its intents. Where that waits for the disk, the intents
+    /// of as many jobs of later waves as there is room for are written with them.
     fn make_ready(
         &self,
         run: &mut ClaimedRun,
         position: usize,
         wave: &[Submission],
+        room: usize,
     ) -> io::Result<Vec<Waiting>> {
         let has_elements = wave.iter().any(|submission| {
             run.look.run.plan.steps[submission.step.as_usize()].element.is_some()
@@ -236,9 +232,15 @@ impl Wave<'_> {
             waiting.push(job);
         }
         run.lists = lists;
-        match are_durable {
-            true => run.journal.note(self.now, intents.clone())?,
-            false => run.journal.intend(self.now, intents.clone())?,
+        if are_durable {
+            run.journal.note(self.now, intents.clone())?;
+        } else {
+            let later = singles(&run.look.run, &run.decision.decision.submit);
+            let ahead = later.filter(|attempt| !run.intended.contains(attempt));
+            let ahead: Vec<AttemptKey> = ahead.take(room).collect();
+            let of_all = intents.iter().cloned().chain(ahead.iter().cloned().map(intent_ahead));
+            run.journal.intend(self.now, of_all.collect())?;
+            run.intended.extend(ahead);
         }
         for entry in intents {
             run.look.journal.take(Line { at: self.now, entry });
