@@ -133,7 +133,7 @@ impl Reconciler {
             if let Some(queue) = queue {
                 submit::hand_over(&own, &mut runs, queue, now, waits)?;
             }
-            submit::withdraw_what_was_not_handed_over(&mut runs, now)?;
+            submit::withdraw_what_was_not_handed_over(&mut runs, now);
             Ok::<_, PipelineError>(runs)
         };
         let mut runs = blocking(acted).await??;

@@ -104,20 +104,18 @@ fn intent_ahead(attempt: AttemptKey) -> Entry {
     Entry::Intent { name, attempts: vec![attempt], parents: Parents::Open }
 }
 
-/// Takes back intents of which no call was made: what follows need not wait for their jobs.
-pub(super) fn withdraw_what_was_not_handed_over(
-    runs: &mut [ClaimedRun],
-    now: Timestamp,
-) -> Result<(), RunDirError> {
+/// Takes back intents of which no call was made: whoever goes on need not wait for their jobs. Where that
+/// cannot be written down, somebody waits in vain, and nothing else.
+pub(super) fn withdraw_what_was_not_handed_over(runs: &mut [ClaimedRun], now: Timestamp) {
     for run in runs {
         let withdrawn = run.intended.drain().map(|attempt| Entry::Withdrawn {
             name: JobName::Attempt(attempt),
             parents: Parents::Open,
         });
-        let noted = run.journal.note(now, withdrawn.collect());
-        noted.map_err(failed("write the journal of", run.look.run.dir.path()))?;
+        if let Err(error) = run.journal.note(now, withdrawn.collect()) {
+            tracing::warn!(run = %run.claim.swid, %error, "intents are not taken back");
+        }
     }
-    Ok(())
 }
 
 /// Where what is known of the queue comes from.
