@@ -19,7 +19,8 @@ pub(crate) fn host_and_id() -> String {
     }
 }
 
-/// Returns the host's name of what [`host_and_id`] returned there.
+/// Returns the host's name of what [`host_and_id`] returned there. Of a machine without an id whose name ends
+/// like one, that end is taken for it.
 pub(crate) fn name_in(host_and_id: &str) -> &str {
     let is_id = |word: &str| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     match host_and_id.rsplit_once('-') {

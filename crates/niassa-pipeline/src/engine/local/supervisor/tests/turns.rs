@@ -14,6 +14,13 @@ fn killed_life() -> Life {
     Life { boot: machine::boot_id(), supervisor: 1, guardian: 0, guardian_started: None }
 }
 
+/// What runs attempts, without a supervisor.
+fn shop_of(place: &Place) -> Shop {
+    let life = killed_life();
+    let (writer, clock) = (place.writer_of(life.clone()), place.clock.clone());
+    Shop::new("/bin/false".into(), Vec::new(), &life, writer, clock)
+}
+
 fn start_of(order: Order) -> Start {
     match order {
         Order::Start(start) => start,
@@ -24,9 +31,7 @@ fn start_of(order: Order) -> Start {
 #[test]
 fn a_shell_that_did_not_live_until_its_turn_is_followed_by_another_one() {
     let place = Place::new();
-    let (life, clock) = (killed_life(), place.clock.clone());
-    let writer = place.writer_of(life.clone());
-    let shop = Shop::new("/bin/false".into(), Vec::new(), &life, writer, clock);
+    let shop = shop_of(&place);
     let [refused, killed] = [0, 1].map(|step| start_of(place.order(1, step, &[])));
     let shell = shop.start_shell(&killed).unwrap();
     signal_group(shell.id(), Signal::KILL);
@@ -45,9 +50,7 @@ fn a_shell_that_did_not_live_until_its_turn_is_followed_by_another_one() {
 #[test]
 fn what_stands_in_a_stream_stays_when_a_shell_comes_late() {
     let place = Place::new();
-    let (life, clock) = (killed_life(), place.clock.clone());
-    let writer = place.writer_of(life.clone());
-    let shop = Shop::new("/bin/false".into(), Vec::new(), &life, writer, clock);
+    let shop = shop_of(&place);
     let start = start_of(place.order(1, 0, &[]));
     let stdout = start.attempt_dir.join("stdout");
     fs::write(&stdout, "said\n").unwrap();
